@@ -1,0 +1,28 @@
+// What `npm test`, `npm run demo` and `npm run parity` need before they start: dependencies as locked, and a build.
+// Does nothing that is already done, so that it may run before each of them.
+import { spawnSync } from "node:child_process";
+import { existsSync, statSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const run = (command, args) => {
+  const result = spawnSync(command, args, { cwd: root, stdio: ["ignore", 2, 2], shell: process.platform === "win32" });
+  if (result.status !== 0) {
+    process.stderr.write(`fixres: "${command} ${args.join(" ")}" failed; its own message is above.\n`);
+    process.exit(result.status ?? 1);
+  }
+};
+const changedAt = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0);
+
+const [major, minor] = process.versions.node.split(".").map(Number);
+if (major < 20 || (major === 20 && minor < 19)) {
+  process.stderr.write(`fixres: Node ${process.versions.node} is too old; 20.19 or newer is needed.\n`);
+  process.exit(2);
+}
+// npm writes this file when an install is complete, so its date tells whether the lock file has changed since.
+const installed = changedAt(`${root}/node_modules/.package-lock.json`);
+if (installed === 0 || installed < changedAt(`${root}/package-lock.json`)) {
+  process.stderr.write("fixres: installing the locked dependencies (once) ...\n");
+  run("npm", ["ci", "--no-audit", "--no-fund"]);
+}
+run(process.execPath, [`${root}/node_modules/typescript/bin/tsc`, "-p", `${root}/tsconfig.build.json`]);

@@ -1,0 +1,25 @@
+/**
+ * The errors that a caller can mend. Their class, never their text, decides the exit code of the command: each of these
+ * ends in 2 (the request is wrong), anything else in 1 (it failed).
+ *
+ * @module
+ */
+
+/** Base of every error that names a fault in what the caller gave, not in the program. */
+export abstract class FixresError extends Error {
+  override get name(): string {
+    return this.constructor.name;
+  }
+}
+
+/** An option, argument or combination of them that cannot be carried out. */
+export class RequestError extends FixresError {}
+
+/** A file, picture, label or tensor that is missing, malformed or does not fit the others. */
+export class DataError extends FixresError {}
+
+/** Operands whose shapes or attributes do not go together; thrown while a graph is built, before anything runs. */
+export class ShapeError extends FixresError {}
+
+/** An ONNX operator, or a form of one, that has no shape rule or no gradient rule here. */
+export class UnsupportedOperatorError extends FixresError {}
