@@ -23,6 +23,7 @@ if (major < 20 || (major === 20 && minor < 19)) {
 const installed = changedAt(`${root}/node_modules/.package-lock.json`);
 if (installed === 0 || installed < changedAt(`${root}/package-lock.json`)) {
   process.stderr.write("fixres: installing the locked dependencies (once) ...\n");
-  run("npm", ["ci", "--no-audit", "--no-fund"]);
+  // Not `npm ci`: it refuses a lock file that lacks the packages of other platforms, which a mirror may not carry.
+  run("npm", ["install", "--no-save", "--no-audit", "--no-fund"]);
 }
 run(process.execPath, [`${root}/node_modules/typescript/bin/tsc`, "-p", `${root}/tsconfig.build.json`]);

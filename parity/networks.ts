@@ -1,0 +1,29 @@
+import { architecture, efficientnet, type Network, type NetworkOptions } from "fixres/models";
+import { type Graph, GraphBuilder, type Value } from "fixres/onnx";
+import { openSession, packed, type Tensors } from "fixres/runtime";
+import { filled } from "./fill.js";
+
+/** Number of classes of all golden networks. */
+export const CLASSES = 1000;
+
+/** A golden network with its builder and its input, past the image normalisation. */
+export function build(
+  arch: string,
+  batch: number,
+  resolution: number,
+  options: Omit<NetworkOptions, "classes"> = {},
+): { b: GraphBuilder; x: Value; network: Network } {
+  const b = new GraphBuilder();
+  const x = b.input("input", "float32", [batch, 3, resolution, resolution]);
+  return { b, x, network: efficientnet(b, x, architecture(arch), { classes: CLASSES, ...options }) };
+}
+
+/** Runs a graph once with the golden values in its parameters. */
+export async function runOnce(graph: Graph, feeds: Tensors): Promise<Record<string, Float32Array>> {
+  const session = await openSession(packed(graph, filled), { where: "here" });
+  try {
+    return (await session.run(feeds)) as Record<string, Float32Array>;
+  } finally {
+    await session.dispose();
+  }
+}

@@ -1,0 +1,72 @@
+/*
+ * The two adjoints of y = x * w, written once. Along one axis, with stride s, dilation d and leading pad p,
+ *   y[o]  = Σ_k x[o s + k d - p] w[k]
+ *   dx[i] = Σ_{o, k: o s + k d - p = i} dy[o] w[k]     (inputGradient)
+ *   dw[k] = Σ_o dy[o] x[o s + k d - p]                 (kernelGradient)
+ * Both have a general form and faster ones for what EfficientNet is made of: 1x1 and depthwise convolutions.
+ */
+import { UnsupportedOperatorError } from "../errors.js";
+import { type GraphBuilder, type Value, type WindowAttributes, windowOf } from "../onnx/index.js";
+import { depthwiseInputGradient, depthwiseKernelGradient } from "./depthwise.js";
+import { parts, type Rule } from "./rule.js";
+
+/** dx, dw and db of Conv-11. */
+export const convolutionGradient: Rule = (b, node, dys, wanted) => {
+  const { x, w, dy } = parts(node, dys);
+  const conv = windowOf(node.attributes);
+  return [
+    wanted[0] ? inputGradient(b, x, w, dy, conv) : null,
+    wanted[1] ? kernelGradient(b, x, w, dy, conv) : null,
+    wanted[2] ? b.reduceSum(dy, { axes: [0, 2, 3] }) : null,
+  ];
+};
+
+const all = (values: readonly number[], n: number): boolean => values.every((value) => value === n);
+
+/** A product of matrices in disguise: each pixel by itself. */
+const isPointwise = (w: Value, { strides, pads, group }: WindowAttributes): boolean =>
+  group === 1 && all(w.shape.slice(2), 1) && all(strides, 1) && all(pads, 0);
+
+/** One filter a channel. */
+const isDepthwise = (x: Value, w: Value, { group, dilations }: WindowAttributes): boolean =>
+  group === x.shape[1] && group === w.shape[0] && all(dilations, 1);
+
+/** [N, C, H, W] with a pixel an element of the last axis: [N, C, H W]. */
+const pixels = (b: GraphBuilder, x: Value): Value =>
+  b.reshape(x, [x.shape[0]!, x.shape[1]!, x.shape[2]! * x.shape[3]!]);
+
+function inputGradient(b: GraphBuilder, x: Value, w: Value, dy: Value, conv: WindowAttributes): Value {
+  if (isPointwise(w, conv)) {
+    const matrix = b.reshape(w, [w.shape[0]!, w.shape[1]!]);
+    return b.reshape(b.matmul(b.transpose(matrix, [1, 0]), pixels(b, dy)), x.shape);
+  }
+  if (isDepthwise(x, w, conv)) {
+    const dx = depthwiseInputGradient(b, x, w, dy, conv);
+    if (dx !== null) return dx;
+  }
+  // Rows of x that no window reached get zero gradient; ConvTranspose makes them only if asked.
+  const output_padding = ([0, 1] as const).map((axis) => {
+    const reach = (dy.shape[2 + axis]! - 1) * conv.strides[axis] + (w.shape[2 + axis]! - 1) * conv.dilations[axis] + 1;
+    return x.shape[2 + axis]! - reach + conv.pads[axis] + conv.pads[axis + 2]!;
+  });
+  return b.convTranspose(dy, w, { ...conv, output_padding });
+}
+
+function kernelGradient(b: GraphBuilder, x: Value, w: Value, dy: Value, conv: WindowAttributes): Value {
+  if (isPointwise(w, conv)) {
+    const perPicture = b.matmul(pixels(b, dy), b.transpose(pixels(b, x), [0, 2, 1]));
+    return b.reshape(b.reduceSum(perPicture, { axes: [0] }), w.shape);
+  }
+  if (isDepthwise(x, w, conv)) return depthwiseKernelGradient(b, x, w, dy, conv);
+  if (conv.group !== 1) {
+    throw new UnsupportedOperatorError(
+      `Conv of ${x.shape[1]} channels in ${conv.group} groups has no gradient by its weight; group must be 1 or the number of channels. Freeze it.`,
+    );
+  }
+  // x * dy with batch and channels exchanged; hence strides and dilations change places too.
+  const swap = (value: Value): Value => b.transpose(value, [1, 0, 2, 3]);
+  const { strides, dilations, pads } = conv;
+  const full = b.conv(swap(x), swap(dy), null, { strides: dilations, dilations: strides, pads });
+  // Unread rows make the result longer than the kernel; the surplus belongs to no weight.
+  return swap(b.slice(full, { axes: [2, 3], starts: [0, 0], ends: w.shape.slice(2) }));
+}

@@ -1,0 +1,8 @@
+/**
+ * Reverse-mode differentiation of graphs. In: a scalar and the values to differentiate by. Out: their gradients as
+ * values of the same graph, in standard ONNX operators. One rule per operator, by family.
+ *
+ * @module
+ */
+export { gradients, RULES } from "./gradients.js";
+export type { Rule } from "./rule.js";

@@ -1,0 +1,94 @@
+import type { GraphBuilder, Value } from "../onnx/index.js";
+import { type Architecture, type BlockSpec, blocksOf, scaledChannels } from "./family.js";
+import { type BatchStatistics, Layers, type Noise, type TrainingBehaviour } from "./layers.js";
+
+/** A network in a graph: its interesting values, and what training must feed and keep. */
+export interface Network {
+  /** [N, classes], before softmax. */
+  readonly logits: Value;
+  /** [N, features], after global average pooling and before dropout. */
+  readonly pooled: Value;
+  /** [N, C, H, W], what enters the last 1x1 convolution: the end of the trunk that FixRes freezes. */
+  readonly trunk: Value;
+  /** [N, features, H, W], what leaves the last 1x1 convolution, before the last BatchNorm. */
+  readonly head: Value;
+  readonly statistics: readonly BatchStatistics[];
+  readonly noise: readonly Noise[];
+}
+
+export interface NetworkOptions {
+  readonly classes: number;
+  /** Inference unless given. */
+  readonly training?: TrainingBehaviour;
+}
+
+/**
+ * EfficientNet (arXiv 1905.11946) with timm's parameter names: stem, blocks, 1x1 head, pooling, classifier.
+ * @param x - normalised pictures, float32 [N, 3, H, W]; H and W are built into the graph
+ */
+export function efficientnet(
+  b: GraphBuilder,
+  x: Value,
+  arch: Architecture,
+  { classes, training }: NetworkOptions,
+): Network {
+  const layers = new Layers(b, arch, training ?? null);
+  const blocks = blocksOf(arch);
+  let y = b.scope("stem", () =>
+    layers.swish(layers.norm(layers.conv(x, "conv_stem", scaledChannels(32, arch.width), 3, { stride: 2 }), "bn1")),
+  );
+  blocks.forEach((block, i) => {
+    const dropPath = ((training?.dropPath ?? 0) * i) / blocks.length;
+    y = b.scope(block.name, () => mbconv(layers, y, block, dropPath));
+  });
+  return { ...classifierOnTop(layers, y, arch, classes), trunk: y };
+}
+
+/** What follows the trunk: the last 1x1 convolution with its BatchNorm, pooling, dropout and classifier. */
+function classifierOnTop(layers: Layers, trunk: Value, arch: Architecture, classes: number): Omit<Network, "trunk"> {
+  const { b, training } = layers;
+  return b.scope("head", () => {
+    const features = scaledChannels(1280, arch.width);
+    const head = layers.conv(trunk, "conv_head", features, 1);
+    return {
+      ...afterHead(layers, head, classes, training?.dropout ?? 0),
+      head,
+      statistics: layers.statistics,
+      noise: layers.noise,
+    };
+  });
+}
+
+function afterHead(layers: Layers, head: Value, classes: number, dropout: number): { logits: Value; pooled: Value } {
+  const { b } = layers;
+  const [batch, features] = head.shape as [number, number];
+  const pooled = b.reshape(b.globalAveragePool(layers.swish(layers.norm(head, "bn2"))), [batch, features]);
+  const kept = layers.drop(pooled, "dropout", dropout, pooled.shape);
+  const logits = b.gemm(
+    kept,
+    b.parameter("classifier.weight", [classes, features]),
+    b.parameter("classifier.bias", [classes]),
+    { transB: true },
+  );
+  return { logits, pooled };
+}
+
+/**
+ * The mobile inverted bottleneck: 1x1 expansion, depthwise convolution, squeeze-excite, 1x1 projection, and a residual
+ * where shapes agree. Without expansion the first 1x1 is absent, and timm then names the projection `conv_pw`.
+ */
+function mbconv(layers: Layers, x: Value, block: BlockSpec, dropPath: number): Value {
+  const { b } = layers;
+  const { name, expansion, kernel, stride, inChannels, outChannels } = block;
+  const expanded = inChannels * expansion;
+  const [depthwiseNorm, projection, projectionNorm] =
+    expansion === 1 ? ["bn1", "conv_pw", "bn2"] : ["bn2", "conv_pwl", "bn3"];
+  let y = x;
+  if (expansion !== 1) y = layers.swish(layers.norm(layers.conv(y, `${name}.conv_pw`, expanded, 1), `${name}.bn1`));
+  y = layers.conv(y, `${name}.conv_dw`, expanded, kernel, { stride, depthwise: true });
+  y = layers.swish(layers.norm(y, `${name}.${depthwiseNorm}`));
+  y = layers.squeezeExcite(y, `${name}.se`, Math.round(inChannels / 4));
+  y = layers.norm(layers.conv(y, `${name}.${projection}`, outChannels, 1), `${name}.${projectionNorm}`);
+  if (stride !== 1 || inChannels !== outChannels) return y;
+  return b.add(layers.drop(y, `${name}.drop_path`, dropPath, [x.shape[0]!, 1, 1, 1]), x);
+}

@@ -1,0 +1,122 @@
+import { elements, type GraphBuilder, type Value } from "../onnx/index.js";
+import type { Architecture } from "./family.js";
+
+/** What a BatchNorm in training mode measured: the batch's mean and biased variance over `count` elements a channel. */
+export interface BatchStatistics {
+  /** The layer's name, such as `blocks.1.0.bn2`. */
+  readonly layer: string;
+  readonly mean: Value;
+  readonly variance: Value;
+  readonly count: number;
+  /** The running mean and variance of the state before this batch. */
+  readonly runningMean: Value;
+  readonly runningVariance: Value;
+}
+
+/** A random factor that the caller feeds: each element is 1 / keep with probability `keep`, else 0. */
+export interface Noise {
+  readonly input: Value;
+  readonly keep: number;
+}
+
+/** How a network behaves beyond inference; all of it absent means inference. */
+export interface TrainingBehaviour {
+  /** True for the BatchNorm layers that normalise by the batch. */
+  readonly batchStatistics: (layer: string) => boolean;
+  /** Probability of zeroing a pooled feature. */
+  readonly dropout: number;
+  /** Probability of skipping a residual branch at the last block; it grows linearly with depth from 0. */
+  readonly dropPath: number;
+}
+
+/** Writes the layers that the family is made of, and notes what training needs of them. */
+export class Layers {
+  readonly statistics: BatchStatistics[] = [];
+  readonly noise: Noise[] = [];
+
+  constructor(
+    readonly b: GraphBuilder,
+    private readonly arch: Architecture,
+    readonly training: TrainingBehaviour | null,
+  ) {}
+
+  /**
+   * Convolution without bias: [N, C, H, W] to [N, outChannels, H', W']. Padding is TensorFlow's SAME, which puts the odd
+   * row below and to the right and depends on H and W, or half the kernel on every side.
+   */
+  conv(x: Value, name: string, outChannels: number, kernel: number, { stride = 1, depthwise = false } = {}): Value {
+    const channels = x.shape[1]!;
+    const w = this.b.parameter(`${name}.weight`, [outChannels, depthwise ? 1 : channels, kernel, kernel]);
+    const [[top, bottom], [left, right]] = [
+      this.padding(x.shape[2]!, kernel, stride),
+      this.padding(x.shape[3]!, kernel, stride),
+    ];
+    return this.b.conv(x, w, null, {
+      strides: [stride, stride],
+      pads: [top, left, bottom, right],
+      group: depthwise ? channels : 1,
+    });
+  }
+
+  /** BatchNorm by running statistics, or by the batch's where training asks for it (arXiv 1502.03167). */
+  norm(x: Value, name: string): Value {
+    const parameter = (leaf: string): Value => this.b.parameter(`${name}.${leaf}`, [x.shape[1]!]);
+    const [weight, bias, mean, variance] = [
+      parameter("weight"),
+      parameter("bias"),
+      parameter("running_mean"),
+      parameter("running_var"),
+    ];
+    const epsilon = this.arch.batchNormEpsilon;
+    if (!this.training?.batchStatistics(name))
+      return this.b.batchNormalization(x, weight, bias, mean, variance, epsilon);
+    const result = this.b.batchNormalizationTraining(x, weight, bias, mean, variance, epsilon);
+    this.statistics.push({
+      layer: name,
+      mean: result.mean,
+      variance: result.variance,
+      count: elements(x.shape) / x.shape[1]!,
+      runningMean: mean,
+      runningVariance: variance,
+    });
+    return result.y;
+  }
+
+  /** x sigmoid(x) (arXiv 1710.05941). */
+  swish(x: Value): Value {
+    return this.b.mul(x, this.b.sigmoid(x));
+  }
+
+  /** Channels weighted by what the whole picture shows: x sigmoid(expand(swish(reduce(mean(x))))) (arXiv 1709.01507). */
+  squeezeExcite(x: Value, name: string, reduced: number): Value {
+    const pooled = this.b.globalAveragePool(x);
+    const gate = this.pointwise(
+      this.swish(this.pointwise(pooled, `${name}.conv_reduce`, reduced)),
+      `${name}.conv_expand`,
+      x.shape[1]!,
+    );
+    return this.b.mul(x, this.b.sigmoid(gate));
+  }
+
+  /** Zeroes elements with probability `rate` and scales the others up, by factors of the given shape that are fed. */
+  drop(x: Value, name: string, rate: number, shape: readonly number[]): Value {
+    if (rate === 0) return x;
+    const input = this.b.input(`noise/${name}`, "float32", shape);
+    this.noise.push({ input, keep: 1 - rate });
+    return this.b.mul(x, input);
+  }
+
+  private pointwise(x: Value, name: string, outChannels: number): Value {
+    const w = this.b.parameter(`${name}.weight`, [outChannels, x.shape[1]!, 1, 1]);
+    return this.b.conv(x, w, this.b.parameter(`${name}.bias`, [outChannels]));
+  }
+
+  private padding(length: number, kernel: number, stride: number): [number, number] {
+    if (this.arch.padding === "symmetric") {
+      const half = Math.floor((stride - 1 + kernel - 1) / 2);
+      return [half, half];
+    }
+    const total = Math.max((Math.ceil(length / stride) - 1) * stride + kernel - length, 0);
+    return [Math.floor(total / 2), Math.ceil(total / 2)];
+  }
+}

@@ -1,0 +1,28 @@
+/**
+ * Graphs: written through `GraphBuilder` with every shape known, changed by passes, and turned into ONNX models.
+ * In: operators by their ONNX names. Out: the bytes of a model for ONNX Runtime. Specification: ONNX opset 18, IR 9.
+ *
+ * @module
+ */
+export { GraphBuilder } from "./builder.js";
+export {
+  type Attributes,
+  axisOf,
+  constantData,
+  type DataType,
+  elements,
+  type Graph,
+  type Node,
+  nodesFor,
+  parametersFor,
+  type Shape,
+  sameShape,
+  showShape,
+  type TensorType,
+  type TypedArray,
+  type Value,
+} from "./graph.js";
+export { OPERATORS, OPSET, type OperatorName } from "./operators/index.js";
+export { type WindowAttributes, windowOf } from "./operators/linear.js";
+export { printGraph } from "./print.js";
+export { type Binding, type SerializeOptions, serialize } from "./serialize.js";

@@ -1,0 +1,80 @@
+import type { TensorType } from "../graph.js";
+import { axisOf } from "../graph.js";
+import { broadcast, type Call, intAttribute, type Operator, reject, required } from "./operator.js";
+
+const unary = (attributes: Operator["attributes"] = {}): Operator => ({
+  attributes,
+  infer: (call) => [typeOf(call)],
+});
+
+const typeOf = (call: Call): TensorType => {
+  const { type, shape } = required(call, 0);
+  return { type, shape };
+};
+
+const alongAxis: Operator = {
+  attributes: { axis: "int" },
+  infer(call) {
+    axisOf(intAttribute(call, "axis", -1), required(call, 0).shape.length, `${call.op} "${call.name}"`);
+    return [typeOf(call)];
+  },
+};
+
+/** The type of two operands of one element type, broadcast together. */
+function combined(call: Call): TensorType {
+  const [a, b] = [required(call, 0), required(call, 1)];
+  if (a.type !== b.type) reject(call, `operands are ${a.type} and ${b.type}; cast one of them.`);
+  return { type: a.type, shape: broadcast(call, a.shape, b.shape) };
+}
+
+const binary: Operator = { attributes: {}, infer: (call) => [combined(call)] };
+const comparison: Operator = { attributes: {}, infer: (call) => [{ ...combined(call), type: "bool" }] };
+
+/** Operators that work on each element by itself, and the softmaxes. */
+export const ELEMENTWISE = {
+  Abs: unary(),
+  Ceil: unary(),
+  Erf: unary(),
+  Exp: unary(),
+  Floor: unary(),
+  HardSigmoid: unary({ alpha: "float", beta: "float" }),
+  HardSwish: unary(),
+  Identity: unary(),
+  LeakyRelu: unary({ alpha: "float" }),
+  Log: unary(),
+  Neg: unary(),
+  Not: unary(),
+  Reciprocal: unary(),
+  Relu: unary(),
+  Round: unary(),
+  Sigmoid: unary(),
+  Sign: unary(),
+  Sqrt: unary(),
+  Tanh: unary(),
+  Clip: unary(),
+  Softmax: alongAxis,
+  LogSoftmax: alongAxis,
+  Add: binary,
+  Sub: binary,
+  Mul: binary,
+  Div: binary,
+  Pow: binary,
+  Max: binary,
+  Min: binary,
+  And: binary,
+  Or: binary,
+  Equal: comparison,
+  Greater: comparison,
+  GreaterOrEqual: comparison,
+  Less: comparison,
+  LessOrEqual: comparison,
+  Where: {
+    attributes: {},
+    infer(call) {
+      const [condition, a, b] = [required(call, 0), required(call, 1), required(call, 2)];
+      if (condition.type !== "bool") reject(call, `the condition is ${condition.type}, not bool.`);
+      if (a.type !== b.type) reject(call, `choices are ${a.type} and ${b.type}; cast one of them.`);
+      return [{ type: a.type, shape: broadcast(call, condition.shape, broadcast(call, a.shape, b.shape)) }];
+    },
+  },
+} as const satisfies Record<string, Operator>;

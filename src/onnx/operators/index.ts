@@ -1,0 +1,17 @@
+import { ELEMENTWISE } from "./elementwise.js";
+import { LAYOUT } from "./layout.js";
+import { LINEAR } from "./linear.js";
+import type { Operator } from "./operator.js";
+import { REDUCTIONS } from "./reduce.js";
+
+/** Every operator that graphs here may hold, by its ONNX name. Opset 18 throughout (`OPSET`). */
+export const OPERATORS = { ...ELEMENTWISE, ...REDUCTIONS, ...LAYOUT, ...LINEAR } as const satisfies Record<
+  string,
+  Operator
+>;
+
+/** Name of a supported operator. */
+export type OperatorName = keyof typeof OPERATORS;
+
+/** The version of ONNX's operator set that graphs are written in. */
+export const OPSET = 18;

@@ -1,0 +1,63 @@
+import { ShapeError, UnsupportedOperatorError } from "../../errors.js";
+import { type Attributes, constantData, type Shape, showShape, type TensorType, type Value } from "../graph.js";
+
+/** How ONNX stores an attribute. */
+export type AttributeKind = "int" | "float" | "string" | "ints" | "floats";
+
+/** What the builder knows of an ONNX operator: its attributes, and the type of each output for given inputs. */
+export interface Operator {
+  readonly attributes: Readonly<Record<string, AttributeKind>>;
+  /** @throws {ShapeError} where the inputs do not go together */
+  infer(call: Call): TensorType[];
+}
+
+/** One use of an operator while its output types are being inferred. */
+export interface Call {
+  readonly op: string;
+  readonly name: string;
+  readonly inputs: readonly (Value | null)[];
+  readonly attributes: Attributes;
+}
+
+/** Fails with the operator, the name of the node and the shapes of all its inputs. */
+export function reject(call: Call, reason: string): never {
+  const shapes = call.inputs.map((input) => (input === null ? "none" : showShape(input.shape))).join(", ");
+  throw new ShapeError(`${call.op} "${call.name}" of ${shapes}: ${reason}`);
+}
+
+/** The i-th input, which this operator cannot do without. */
+export function required(call: Call, i: number): Value {
+  return call.inputs[i] ?? reject(call, `input ${i} is missing.`);
+}
+
+/** The integers of a constant input such as the shape of Reshape or the axes of ReduceSum. */
+export function constantInts(call: Call, i: number): number[] {
+  const data = constantData(required(call, i));
+  if (data === null) {
+    throw new UnsupportedOperatorError(
+      `${call.op} "${call.name}": input ${i} is computed by the graph; only constants are supported there, since every shape must be known.`,
+    );
+  }
+  return Array.from(data as ArrayLike<number | bigint>, Number);
+}
+
+export function intAttribute(call: Call, name: string, fallback: number): number {
+  const value = call.attributes[name];
+  return typeof value === "number" ? value : fallback;
+}
+
+export function intsAttribute(call: Call, name: string, fallback: readonly number[]): readonly number[] {
+  const value = call.attributes[name];
+  return Array.isArray(value) ? value : fallback;
+}
+
+/** The shape of two operands combined by numpy's rules: aligned at the end, 1 stretches. */
+export function broadcast(call: Call, a: Shape, b: Shape): number[] {
+  const rank = Math.max(a.length, b.length);
+  return Array.from({ length: rank }, (_, i) => {
+    const m = a[i - rank + a.length] ?? 1;
+    const n = b[i - rank + b.length] ?? 1;
+    if (m !== n && m !== 1 && n !== 1) reject(call, `${m} and ${n} do not broadcast along axis ${i - rank}.`);
+    return m === 1 ? n : m;
+  });
+}

@@ -1,0 +1,27 @@
+/**
+ * Sessions: the one place that knows ONNX Runtime. In: a serialised graph and what it carries from run to run. Out: a
+ * `Session` that is fed plain typed arrays, in this thread or in one of its own.
+ *
+ * @module
+ */
+import { openLocalSession } from "./local.js";
+import type { SessionOptions } from "./options.js";
+import type { Program, Session } from "./session.js";
+import { openThreadSession } from "./thread.js";
+
+export { DEVICES, type Device, type SessionOptions } from "./options.js";
+export { packed } from "./program.js";
+export type { ExternalFile, Program, Session, Tensors } from "./session.js";
+
+/**
+ * Opens a session.
+ * @param where - `thread` (the default) computes off the calling thread; `here` blocks it, without copies or start-up
+ * @throws {RequestError} for a device that this machine or build does not have
+ */
+export function openSession(
+  program: Program,
+  options: SessionOptions & { readonly where?: "thread" | "here" } = {},
+): Promise<Session> {
+  const { where = "thread", ...rest } = options;
+  return where === "here" ? openLocalSession(program, rest) : openThreadSession(program, rest);
+}

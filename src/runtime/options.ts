@@ -1,0 +1,25 @@
+import { RequestError } from "../errors.js";
+
+/** Hardware that a session can run on: ONNX Runtime's execution providers by the name that users know. */
+export const DEVICES = ["cpu", "webgpu", "cuda", "dml", "coreml"] as const;
+export type Device = (typeof DEVICES)[number];
+
+export interface SessionOptions {
+  /** Where the graph runs; `cpu` unless given. */
+  readonly device?: Device;
+  /** Threads within an operator, 1 or more; by default one for each physical core. */
+  readonly threads?: number;
+  /** Prefix of a file in which ONNX Runtime writes the time of every node when the session is disposed. */
+  readonly profilePrefix?: string;
+  /** False keeps the graph as written, for looking at it; true unless given. */
+  readonly optimize?: boolean;
+}
+
+/** Checks options from outside. @throws {RequestError} naming the value and what is allowed */
+export function checkSessionOptions({ device = "cpu", threads }: SessionOptions): void {
+  if (!DEVICES.includes(device))
+    throw new RequestError(`device "${device}" is unknown; choose one of ${DEVICES.join(", ")}.`);
+  if (threads !== undefined && (!Number.isInteger(threads) || threads < 1)) {
+    throw new RequestError(`threads is ${threads}; give a whole number of 1 or more, or leave it out for one a core.`);
+  }
+}

@@ -1,0 +1,74 @@
+import { Worker } from "node:worker_threads";
+import * as errors from "../errors.js";
+import { checkSessionOptions, type SessionOptions } from "./options.js";
+import type { Program, Session, Tensors } from "./session.js";
+import type { Opened, Reply, Request } from "./session-worker.js";
+
+/**
+ * Opens a session in a thread of its own, so that this one can decode pictures while it computes. Tensors are copied on
+ * their way; carried ones stay there.
+ */
+export async function openThreadSession(program: Program, options: SessionOptions = {}): Promise<Session> {
+  checkSessionOptions(options);
+  // The compiled worker serves the sources too (as tests run them): `src` and `dist` lie side by side.
+  const worker = new Worker(new URL("../../dist/runtime/session-worker.js", import.meta.url));
+  const pending = new Map<number, { resolve: (value: unknown) => void; reject: (error: unknown) => void }>();
+  const failAll = (error: unknown): void => {
+    for (const { reject } of pending.values()) reject(error);
+    pending.clear();
+  };
+  worker.on("message", ({ id, result, error }: Reply) => {
+    const waiting = pending.get(id);
+    pending.delete(id);
+    if (error === undefined) waiting?.resolve(result);
+    else waiting?.reject(revive(error));
+  });
+  worker.on("error", failAll);
+  worker.on("exit", (code) => failAll(new Error(`the session's thread ended with code ${code}`)));
+
+  let nextId = 0;
+  const call = <T>(request: Request): Promise<T> => {
+    const id = nextId++;
+    return new Promise<T>((resolve, reject) => {
+      pending.set(id, { resolve: resolve as (value: unknown) => void, reject });
+      worker.postMessage({ id, request });
+    });
+  };
+  // An idle thread must not keep the process alive after an error elsewhere.
+  worker.unref();
+  try {
+    const { inputs, outputs } = await keepAlive(worker, call<Opened>({ method: "open", program, options }));
+    return {
+      inputs,
+      outputs,
+      run: (feeds) => keepAlive(worker, call<Tensors>({ method: "run", feeds })),
+      setState: (state) => keepAlive(worker, call<void>({ method: "setState", state })),
+      getState: () => keepAlive(worker, call<Tensors>({ method: "getState" })),
+      async dispose() {
+        await keepAlive(worker, call<void>({ method: "dispose" }));
+        await worker.terminate();
+      },
+    };
+  } catch (error) {
+    await worker.terminate();
+    throw error;
+  }
+}
+
+/** Holds the process open while an answer is awaited. */
+async function keepAlive<T>(worker: Worker, answer: Promise<T>): Promise<T> {
+  worker.ref();
+  try {
+    return await answer;
+  } finally {
+    worker.unref();
+  }
+}
+
+/** An error from the thread with its class restored, since the class decides the exit code. */
+function revive({ name, message, stack }: NonNullable<Reply["error"]>): Error {
+  const known = (errors as Record<string, unknown>)[name] as (new (message: string) => Error) | undefined;
+  const error = known === undefined ? new Error(message) : new known(message);
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}

@@ -1,0 +1,17 @@
+/**
+ * Training as a graph: the step that one session run carries out, its optimizers and loss, and the loop around it.
+ *
+ * @module
+ */
+export { correctCount, crossEntropy } from "./loss.js";
+export {
+  adamw,
+  OPTIMIZERS,
+  type Optimizer,
+  type OptimizerName,
+  type OptimizerOptions,
+  optimizer,
+  rmsprop,
+  sgd,
+} from "./optimizers.js";
+export { initialState, STAT_DECAY, type StepGraph, type StepOptions, stepGraph } from "./step.js";
