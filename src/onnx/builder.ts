@@ -163,7 +163,12 @@ export class GraphBuilder {
   globalAveragePool = (x: Value): Value => this.one("GlobalAveragePool", [x]);
 
   /** Multiplies by a number. */
-  scale = (x: Value, factor: number): Value => (factor === 1 ? x : this.mul(x, this.scalar(factor)));
+  scale(x: Value, factor: number): Value {
+    if (factor === 1) return x;
+    // As a vector where the last axis is 1: there ONNX Runtime's broadcasting is 25 times slower.
+    if (x.shape.at(-1) !== 1) return this.mul(x, this.scalar(factor));
+    return this.reshape(this.mul(this.reshape(x, [elements(x.shape)]), this.scalar(factor)), x.shape);
+  }
 
   cast(x: Value, type: DataType): Value {
     return x.type === type ? x : this.one("Cast", [x], { to: TYPE_CODES[type] });
@@ -241,7 +246,8 @@ export class GraphBuilder {
 
   /**
    * The same with the batch's own statistics, which are the second and third results (the variance is the biased one).
-   * ONNX's momentum weighs the old statistic; 0 leaves exactly the batch's.
+   * ONNX's momentum weighs the old statistic; 0 leaves exactly the batch's. ONNX Runtime's CPU kernel writes the batch's
+   * statistics over the old ones, even where those are inputs of the graph; the operator gets copies, which it may spoil.
    */
   batchNormalizationTraining(
     x: Value,
@@ -251,7 +257,7 @@ export class GraphBuilder {
     variance: Value,
     epsilon: number,
   ): { y: Value; mean: Value; variance: Value } {
-    const [y, batchMean, batchVariance] = this.op("BatchNormalization", [x, scale, shift, mean, variance], {
+    const [y, batchMean, batchVariance] = this.op("BatchNormalization", [x, scale, shift, this.neg(mean), this.neg(variance)], {
       epsilon,
       momentum: 0,
       training_mode: 1,

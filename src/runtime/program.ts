@@ -26,5 +26,6 @@ export function packed(graph: Graph, data: (parameter: Value) => TypedArray): Pr
       return { kind: "file", location: path, offset, length: bytes.length };
     },
   });
-  return { model, external: [{ path, data: block }] };
+  // The engine refuses an empty file.
+  return size === 0 ? { model } : { model, external: [{ path, data: block }] };
 }

@@ -1,6 +1,14 @@
 import { gradients } from "../autodiff/index.js";
 import type { BatchStatistics, Network, Noise } from "../models/index.js";
-import { type Graph, type GraphBuilder, parametersFor, serialize, type TypedArray, type Value } from "../onnx/index.js";
+import {
+  elements,
+  type Graph,
+  type GraphBuilder,
+  parametersFor,
+  serialize,
+  type TypedArray,
+  type Value,
+} from "../onnx/index.js";
 import type { Program } from "../runtime/index.js";
 import { correctCount, crossEntropy } from "./loss.js";
 import type { Optimizer } from "./optimizers.js";
@@ -60,17 +68,19 @@ export function stepGraph(
   const slots: Value[] = [];
   const next = new Map<string, Value>();
   trained.forEach((parameter, i) => {
-    const own = optimizer.slots.map((slot) => b.input(slotName(parameter.name, slot.name), "float32", parameter.shape));
+    // As vectors: ONNX Runtime multiplies [1152, 192, 1, 1] by a scalar 25 times slower than it does [221184].
+    const vector = [elements(parameter.shape)];
+    const own = optimizer.slots.map((slot) => b.input(slotName(parameter.name, slot.name), "float32", vector));
     const moved = b.scope("optimizer", () =>
       optimizer.update(b, {
-        parameter,
-        gradient: grads[i]!,
+        parameter: b.reshape(parameter, vector),
+        gradient: b.reshape(grads[i]!, vector),
         slots: own,
         scalars,
         weightDecay: decays(parameter.name) ? optimizer.weightDecay : 0,
       }),
     );
-    next.set(parameter.name, moved.parameter);
+    next.set(parameter.name, b.reshape(moved.parameter, parameter.shape));
     own.forEach((slot, j) => {
       next.set(slot.name, moved.slots[j]!);
     });
