@@ -23,3 +23,13 @@ export class ShapeError extends FixresError {}
 
 /** An ONNX operator, or a form of one, that has no shape rule or no gradient rule here. */
 export class UnsupportedOperatorError extends FixresError {}
+
+/**
+ * Work that was asked for rightly and still cannot go on, such as a loss that is no longer finite. Not a `FixresError`:
+ * the command ends in 1. The message is for the user, as with the others.
+ */
+export class FailedError extends Error {
+  override get name(): string {
+    return this.constructor.name;
+  }
+}

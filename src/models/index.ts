@@ -1,9 +1,12 @@
 /**
- * The EfficientNet family as graphs, from one scaling table and one block. In: an architecture and normalised pictures.
- * Out: logits, and the values at which FixRes cuts. Papers: arXiv 1905.11946 (EfficientNet), 2003.08237 (FixEfficientNet).
+ * The EfficientNet family as graphs, from one scaling table and one block, and the directory that a model is kept in. In: an
+ * architecture and normalised pictures. Out: logits, and the values at which FixRes cuts. Papers: arXiv 1905.11946
+ * (EfficientNet), 2003.08237 (FixEfficientNet).
  *
  * @module
  */
+export { type FamilyRow, familyTable, multiplyAdds, networkMultiplyAdds, parameterCount } from "./cost.js";
+export { checkTensors, type InputSpec, loadModel, type Model, type Provenance, saveModel } from "./directory.js";
 export { efficientnet, type Network, type NetworkOptions } from "./efficientnet.js";
 export {
   ARCHITECTURES,
@@ -15,5 +18,7 @@ export {
   type StageSpec,
   scaledChannels,
 } from "./family.js";
+export { type InferenceGraph, inferenceGraph, inferenceProgram } from "./inference.js";
+export { initialWeights, isTrainable, parametersOf } from "./initialize.js";
 export type { BatchStatistics, Noise, TrainingBehaviour } from "./layers.js";
 export { IMAGENET_NORMALIZATION, type Normalization, normalized } from "./preprocess.js";

@@ -27,6 +27,8 @@ export interface TrainingBehaviour {
   readonly dropout: number;
   /** Probability of skipping a residual branch at the last block; it grows linearly with depth from 0. */
   readonly dropPath: number;
+  /** How BatchNorm by the batch is written: as ONNX's operator (unless given), or in primitive ones where that is refused. */
+  readonly batchNorm?: "operator" | "primitive";
 }
 
 /** Writes the layers that the family is made of, and notes what training needs of them. */
@@ -70,7 +72,10 @@ export class Layers {
     const epsilon = this.arch.batchNormEpsilon;
     if (!this.training?.batchStatistics(name))
       return this.b.batchNormalization(x, weight, bias, mean, variance, epsilon);
-    const result = this.b.batchNormalizationTraining(x, weight, bias, mean, variance, epsilon);
+    const result =
+      this.training.batchNorm === "primitive"
+        ? primitiveBatchNorm(this.b, x, weight, bias, epsilon)
+        : this.b.batchNormalizationTraining(x, weight, bias, mean, variance, epsilon);
     this.statistics.push({
       layer: name,
       mean: result.mean,
@@ -119,4 +124,25 @@ export class Layers {
     const total = Math.max((Math.ceil(length / stride) - 1) * stride + kernel - length, 0);
     return [Math.floor(total / 2), Math.ceil(total / 2)];
   }
+}
+
+/** BatchNorm by the batch in operators that every provider has; CUDA's refuses training mode (microsoft/onnxruntime#16867). */
+function primitiveBatchNorm(
+  b: GraphBuilder,
+  x: Value,
+  weight: Value,
+  bias: Value,
+  epsilon: number,
+): { y: Value; mean: Value; variance: Value } {
+  const axes = [0, 2, 3];
+  const channel = (v: Value): Value => b.reshape(v, [1, x.shape[1]!, 1, 1]);
+  const mean = b.reduceMean(x, { axes, keepdims: true });
+  const centred = b.sub(x, mean);
+  const variance = b.reduceMean(b.mul(centred, centred), { axes, keepdims: true });
+  const factor = b.div(channel(weight), b.sqrt(b.add(variance, b.scalar(epsilon))));
+  return {
+    y: b.add(b.mul(centred, factor), channel(bias)),
+    mean: b.reshape(mean, [x.shape[1]!]),
+    variance: b.reshape(variance, [x.shape[1]!]),
+  };
 }

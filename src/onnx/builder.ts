@@ -257,11 +257,15 @@ export class GraphBuilder {
     variance: Value,
     epsilon: number,
   ): { y: Value; mean: Value; variance: Value } {
-    const [y, batchMean, batchVariance] = this.op("BatchNormalization", [x, scale, shift, this.neg(mean), this.neg(variance)], {
-      epsilon,
-      momentum: 0,
-      training_mode: 1,
-    });
+    const [y, batchMean, batchVariance] = this.op(
+      "BatchNormalization",
+      [x, scale, shift, this.neg(mean), this.neg(variance)],
+      {
+        epsilon,
+        momentum: 0,
+        training_mode: 1,
+      },
+    );
     return { y: y!, mean: batchMean!, variance: batchVariance! };
   }
 

@@ -14,4 +14,8 @@ export {
   rmsprop,
   sgd,
 } from "./optimizers.js";
+export { checkTrainOptions, defaultTrainOptions, type TrainOptions } from "./options.js";
+export { type EpochResult, type TrainResult, type TrainSurroundings, train, trainingStep } from "./run.js";
+export { sourceHash } from "./rundir.js";
+export { checkSchedule, learningRateAt, SCHEDULES, type Schedule, type ScheduleName } from "./schedule.js";
 export { initialState, STAT_DECAY, type StepGraph, type StepOptions, stepGraph } from "./step.js";

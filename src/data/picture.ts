@@ -1,0 +1,17 @@
+/** A decoded picture: 8-bit RGB, rows from top to bottom, no padding between them. */
+export interface Picture {
+  /** Pixels in a row. */
+  readonly width: number;
+  /** Rows. */
+  readonly height: number;
+  /** Bytes [height, width, 3]. */
+  readonly data: Uint8Array;
+}
+
+/** A rectangle of whole pixels, its corner counted from the top left. */
+export interface Box {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}

@@ -1,0 +1,115 @@
+import { RequestError } from "../errors.js";
+import { assertFilter, coefficients, type Filter } from "./filters.js";
+import { horizontalPass, type Rows, verticalPass } from "./passes.js";
+import type { Box, Picture } from "./picture.js";
+
+/** A resize of a picture or of a box of it, of which only a crop is kept. */
+export interface Resampling {
+  /** Width to which the box is resized, px. */
+  readonly width: number;
+  /** Height to which the box is resized, px. */
+  readonly height: number;
+  readonly filter: Filter;
+  /** The part of the source that is resized, as if cut out before (default: all of it). */
+  readonly box?: Box;
+  /** The part of the resized picture that is wanted (default: all of it). */
+  readonly crop?: Box;
+  /** Whether left and right change places at the end. */
+  readonly mirror?: boolean;
+}
+
+/** Intermediate rows up to this size are kept for the next call. */
+const SCRATCH_BYTES = 16 << 20;
+let scratch = new Uint8ClampedArray(0);
+
+/**
+ * The picture at another size, byte for byte as Pillow's `Image.resize` makes it (antialiased).
+ * @param width - px, at least 1  @param height - px, at least 1
+ * @throws {RequestError} if the filter is unknown or a length is not a positive integer
+ */
+export function resize(picture: Picture, width: number, height: number, filter: Filter): Picture {
+  assertLength("width", width);
+  assertLength("height", height);
+  assertFilter(filter);
+  const data = new Uint8Array(width * height * 3);
+  resizeInto(picture, { width, height, filter }, data, 0);
+  return { width, height, data };
+}
+
+function assertLength(name: string, value: number): void {
+  if (!Number.isInteger(value) || value < 1) {
+    throw new RequestError(`Cannot resize to a ${name} of ${value}; give a whole number of pixels, at least 1.`);
+  }
+}
+
+/**
+ * Resizes, crops and mirrors in one go, computing only the rows and columns that the crop keeps; the bytes are those of
+ * Pillow's `crop(box)`, `resize`, `crop(crop)`. The request is trusted: boxes must lie inside.
+ * @param out - takes bytes [crop.height, crop.width, 3]  @param offset - of the first byte in `out`
+ * @param stride - bytes from one row of `out` to the next (default: no gap)
+ */
+export function resizeInto(
+  picture: Picture,
+  request: Resampling,
+  out: Uint8Array,
+  offset: number,
+  stride = (request.crop?.width ?? request.width) * 3,
+): void {
+  const { width, height, filter } = request;
+  const box = request.box ?? { left: 0, top: 0, width: picture.width, height: picture.height };
+  const crop = request.crop ?? { left: 0, top: 0, width, height };
+  const bytes = crop.width * 3;
+  const to = { data: new Uint8ClampedArray(out.buffer, out.byteOffset, out.length), offset, stride };
+
+  const columns = box.width === width ? undefined : coefficients(box.width, width, filter);
+  const rows = box.height === height ? undefined : coefficients(box.height, height, filter);
+  // Input rows that the crop's rows are made of.
+  const top = rows ? rows.starts[crop.top]! : crop.top;
+  const bottom = rows ? rows.starts[crop.top + crop.height - 1]! + rows.taps : crop.top + crop.height;
+
+  let from: Rows<Uint8Array | Uint8ClampedArray> = {
+    data: picture.data,
+    offset: ((box.top + top) * picture.width + box.left + (columns ? 0 : crop.left)) * 3,
+    stride: picture.width * 3,
+  };
+  if (columns) {
+    const narrowed = rows ? { data: scratchOf(bytes * (bottom - top)), offset: 0, stride: bytes } : to;
+    horizontalPass(columns, from as Rows<Uint8Array>, narrowed, crop.left, crop.width, bottom - top);
+    from = narrowed;
+  }
+  if (rows) verticalPass(rows, from, to, crop.top, crop.height, bytes, top);
+  else if (!columns) copyRows(from, to, crop.height, bytes);
+  if (request.mirror) mirrorRows(to, crop.height, crop.width);
+}
+
+function scratchOf(bytes: number): Uint8ClampedArray<ArrayBuffer> {
+  if (bytes > SCRATCH_BYTES) return new Uint8ClampedArray(bytes);
+  if (scratch.length < bytes) scratch = new Uint8ClampedArray(bytes);
+  return scratch;
+}
+
+function copyRows(
+  from: Rows<Uint8Array | Uint8ClampedArray>,
+  to: Rows<Uint8ClampedArray>,
+  rows: number,
+  bytes: number,
+) {
+  for (let y = 0; y < rows; y++) {
+    const start = from.offset + y * from.stride;
+    to.data.set(from.data.subarray(start, start + bytes), to.offset + y * to.stride);
+  }
+}
+
+function mirrorRows({ data, offset, stride }: Rows<Uint8ClampedArray>, rows: number, width: number): void {
+  for (let y = 0; y < rows; y++) {
+    let left = offset + y * stride;
+    let right = left + (width - 1) * 3;
+    for (; left < right; left += 3, right -= 3) {
+      for (let c = 0; c < 3; c++) {
+        const byte = data[left + c]!;
+        data[left + c] = data[right + c]!;
+        data[right + c] = byte;
+      }
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import {
+  type BadPicture,
+  loadBatches,
+  type PictureCache,
+  type Source,
+  type TestPreprocessing,
+  testTransform,
+} from "../data/index.js";
+import { inferenceProgram, type Model } from "../models/index.js";
+import { type Progress, silent } from "../progress.js";
+import { openSession, type SessionOptions } from "../runtime/index.js";
+import { type Accuracy, scoreLogits, tally } from "./metrics.js";
+
+export interface EvaluateOptions extends Pick<SessionOptions, "device" | "threads"> {
+  readonly preprocessing: TestPreprocessing;
+  /** Pictures a run; 16 unless given. */
+  readonly batchSize?: number;
+  /** Whether a picture that cannot be read ends the evaluation (unless given) or is left out and reported. */
+  readonly onBadImage?: "stop" | "skip";
+  /** Decoded pictures, where several evaluations look at the same ones. */
+  readonly cache?: PictureCache;
+  readonly signal?: AbortSignal;
+  readonly progress?: Progress;
+  /** What the progress calls this; `evaluate` unless given. */
+  readonly task?: string;
+}
+
+/** Accuracy over a source, with what it rests on. */
+export interface Evaluation extends Accuracy {
+  readonly preprocessing: TestPreprocessing;
+  /** 1 where the picture's class came first, in the order of the source without pictures left out. */
+  readonly correct: Uint8Array;
+  /** Pictures that could not be read and were left out. */
+  readonly bad: readonly BadPicture[];
+  readonly seconds: number;
+  readonly imagesPerSecond: number;
+}
+
+/**
+ * Single-crop accuracy of a model over a labelled source.
+ * @throws {DataError} naming a picture that cannot be read, unless those are skipped
+ */
+export async function evaluate(model: Model, source: Source, options: EvaluateOptions): Promise<Evaluation> {
+  const { preprocessing, batchSize = 16, onBadImage, cache, signal, device, threads, progress = silent } = options;
+  const { resolution } = preprocessing;
+  const program = inferenceProgram(model, { resolution, batch: batchSize });
+  const session = await openSession(program, { device, threads });
+  const task = progress.start(options.task ?? "evaluate", source.samples.length, "pictures");
+  const started = performance.now();
+  try {
+    const sums = tally();
+    const bad: BadPicture[] = [];
+    const batches = loadBatches(source, {
+      transform: testTransform(preprocessing),
+      batchSize,
+      seed: 0,
+      epoch: 0,
+      shuffle: false,
+      onBadImage,
+      cache,
+      signal,
+    });
+    for await (const { pixels, labels, count, bad: unread } of batches) {
+      bad.push(...unread);
+      if (count > 0) {
+        const { logits } = await session.run({ pixels });
+        sums.add(scoreLogits(logits as Float32Array, labels, count, model.classes.length));
+      }
+      const { top1 } = sums.result();
+      task.advance(count + unread.length, `top-1 ${(100 * top1).toFixed(2)}%`);
+    }
+    const seconds = (performance.now() - started) / 1000;
+    const accuracy = sums.result();
+    return { ...accuracy, preprocessing, correct: sums.correct(), bad, seconds, imagesPerSecond: accuracy.n / seconds };
+  } finally {
+    task.end();
+    await session.dispose();
+  }
+}

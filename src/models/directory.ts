@@ -1,0 +1,116 @@
+import { mkdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { DataError } from "../errors.js";
+import { readJson, writeFileAtomic } from "../files.js";
+import { sameShape, showShape } from "../onnx/index.js";
+import { readSafetensors, type Tensor, writeSafetensors } from "../weights/index.js";
+import { type Architecture, architecture } from "./family.js";
+import { parametersOf } from "./initialize.js";
+
+const Channels = z.array(z.number()).length(3);
+
+/** What a picture must become before the network sees it; it travels with the weights. */
+const InputSpec = z.object({
+  /** Height and width of the crop, px. */
+  resolution: z.number().int().positive(),
+  /** The crop's side over the resized picture's shorter side, c. */
+  cropRatio: z.number().positive(),
+  /** Name of Pillow's resampling filter. */
+  interpolation: z.string(),
+  cropMode: z.enum(["center", "squash", "border"]).default("center"),
+  mean: Channels,
+  std: Channels,
+});
+export type InputSpec = z.infer<typeof InputSpec>;
+
+/** One thing that was done to make a model what it is; further facts stand beside `what`. */
+const Provenance = z.looseObject({ what: z.enum(["initialised", "imported", "trained", "tuned"]) });
+export type Provenance = z.infer<typeof Provenance>;
+
+/** `model.json` of a model directory. */
+const ModelFile = z.object({
+  format: z.literal("fixres-model-1"),
+  arch: z.string(),
+  /** Multipliers of channels and repeats where they are not the architecture's own. */
+  width: z.number().optional(),
+  depth: z.number().optional(),
+  classes: z.array(z.string()).min(1),
+  input: InputSpec,
+  provenance: z.array(Provenance),
+});
+
+/** A classifier: what it is, what it takes, how it came to be, and its parameters by timm's names. */
+export interface Model {
+  readonly arch: Architecture;
+  readonly classes: readonly string[];
+  readonly input: InputSpec;
+  readonly provenance: readonly Provenance[];
+  readonly tensors: ReadonlyMap<string, Tensor>;
+}
+
+const SPEC = "model.json";
+const WEIGHTS = "weights.safetensors";
+
+/**
+ * Reads a model directory.
+ * @throws {DataError} where a file is missing or malformed, or the tensors are not the architecture's: each is listed
+ */
+export async function loadModel(directory: string): Promise<Model> {
+  const found = await stat(directory).catch(() => null);
+  if (found === null)
+    throw new DataError(`model "${directory}" does not exist; give a model directory (${SPEC}, ${WEIGHTS}).`);
+  if (!found.isDirectory()) {
+    throw new DataError(`model "${directory}" is a file; give a model directory, which holds ${SPEC} and ${WEIGHTS}.`);
+  }
+  const spec = await readJson(join(directory, SPEC), ModelFile, "model");
+  const { tensors } = await readSafetensors(join(directory, WEIGHTS));
+  const arch = architecture(spec.arch, { width: spec.width, depth: spec.depth });
+  checkTensors(arch, spec.classes.length, tensors, join(directory, WEIGHTS));
+  return { arch, classes: spec.classes, input: spec.input, provenance: spec.provenance, tensors };
+}
+
+/** Writes a model directory, weights first, so that a directory with a `model.json` is always complete. */
+export async function saveModel(
+  directory: string,
+  { arch, classes, input, provenance, tensors }: Model,
+): Promise<void> {
+  const own = architecture(arch.name);
+  const spec: z.input<typeof ModelFile> = {
+    format: "fixres-model-1",
+    arch: arch.name,
+    ...(arch.width === own.width ? {} : { width: arch.width }),
+    ...(arch.depth === own.depth ? {} : { depth: arch.depth }),
+    classes: [...classes],
+    input,
+    provenance: [...provenance],
+  };
+  await mkdir(directory, { recursive: true });
+  await writeSafetensors(join(directory, WEIGHTS), tensors, { format: "pt" });
+  await writeFileAtomic(join(directory, SPEC), `${JSON.stringify(spec, null, 2)}\n`);
+}
+
+/** Fails with every tensor that is missing, left over or of another shape or type than the network's. */
+export function checkTensors(
+  arch: Architecture,
+  classes: number,
+  tensors: ReadonlyMap<string, Tensor>,
+  where: string,
+): void {
+  const wanted = new Map(parametersOf(arch, classes).map(({ name, shape }) => [name, shape]));
+  const faults: string[] = [];
+  for (const [name, shape] of wanted) {
+    const tensor = tensors.get(name);
+    if (tensor === undefined) faults.push(`"${name}" is missing`);
+    else if (!sameShape(tensor.shape, shape))
+      faults.push(`"${name}" is ${showShape(tensor.shape)} where ${showShape(shape)} is needed`);
+    else if (tensor.type !== "float32") faults.push(`"${name}" is ${tensor.type} where float32 is needed`);
+  }
+  for (const name of tensors.keys()) {
+    // PyTorch counts batches there; nothing is computed from it.
+    if (!wanted.has(name) && !name.endsWith(".num_batches_tracked")) faults.push(`"${name}" is not used`);
+  }
+  if (faults.length === 0) return;
+  const shown = faults.slice(0, 8).join(", ") + (faults.length > 8 ? `, and ${faults.length - 8} more` : "");
+  throw new DataError(`${where} does not hold the weights of ${arch.name} with ${classes} classes: ${shown}.`);
+}

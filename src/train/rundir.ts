@@ -1,0 +1,105 @@
+import { createHash } from "node:crypto";
+import { mkdir, open, readFile, stat, truncate } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import type { Source } from "../data/index.js";
+import { RequestError } from "../errors.js";
+import { readJson, writeFileAtomic } from "../files.js";
+import { TrainOptions } from "./options.js";
+
+/** What a run was started with; it goes on only with the same. */
+const RunFile = z.strictObject({
+  format: z.literal("fixres-run-1"),
+  arch: z.string(),
+  width: z.number(),
+  depth: z.number(),
+  /** Provenance of the model that it started from. */
+  from: z.unknown(),
+  classes: z.array(z.string()),
+  /** Number of training pictures, and a hash of their names, labels and order. */
+  pictures: z.number(),
+  data: z.string(),
+  options: TrainOptions,
+});
+export type RunFile = z.infer<typeof RunFile>;
+
+/** A hash of which pictures a source holds, with what labels, in what order; not of their pixels. */
+export function sourceHash({ samples }: Source): string {
+  const hash = createHash("sha256");
+  for (const { name, label } of samples) hash.update(`${label} ${name}\n`);
+  return hash.digest("hex").slice(0, 16);
+}
+
+/** The files of a run. */
+export interface RunDirectory {
+  readonly checkpoint: string;
+  readonly model: string;
+  readonly best: string;
+  /** True where a checkpoint to go on from is there. */
+  readonly resumed: boolean;
+  /** Drops metrics behind a length, which steps that are done again will write anew. */
+  rewindMetrics(bytes: number): Promise<void>;
+  /** Appends a line of JSON. @returns the file's length after it */
+  logMetrics(line: Readonly<Record<string, unknown>>): Promise<number>;
+  /** The lines of the metrics that tell of whole epochs. */
+  epochs(): Promise<unknown[]>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the directory of a run, or makes it.
+ * @throws {RequestError} where it belongs to a run with other options, each of which is named
+ */
+export async function openRun(directory: string, run: RunFile): Promise<RunDirectory> {
+  const file = join(directory, "options.json");
+  if (await exists(file)) {
+    const earlier = await readJson(file, RunFile, "run");
+    const changed = differences(earlier, run);
+    if (changed.length > 0) {
+      throw new RequestError(
+        `"${directory}" holds a run with other options: ${changed.join("; ")}. Give the same ones to go on with it, or another --out.`,
+      );
+    }
+  } else {
+    await mkdir(directory, { recursive: true });
+    await writeFileAtomic(file, `${JSON.stringify(run, null, 2)}\n`);
+  }
+  const checkpoint = join(directory, "checkpoint.safetensors");
+  const metrics = join(directory, "metrics.jsonl");
+  const handle = await open(metrics, "a");
+  return {
+    checkpoint,
+    model: join(directory, "model"),
+    best: join(directory, "best"),
+    resumed: await exists(checkpoint),
+    rewindMetrics: (bytes) => truncate(metrics, bytes),
+    async logMetrics(line) {
+      await handle.appendFile(`${JSON.stringify(line)}\n`);
+      return (await handle.stat()).size;
+    },
+    async epochs() {
+      const lines = (await readFile(metrics, "utf8")).split("\n").filter((line) => line !== "");
+      return lines.map((line) => JSON.parse(line) as { kind: string }).filter(({ kind }) => kind === "epoch");
+    },
+    close: () => handle.close(),
+  };
+}
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+/** The options that two runs do not share, as `name: then, now`. */
+function differences(then: RunFile, now: RunFile): string[] {
+  const flat = ({ options, ...rest }: RunFile): Record<string, unknown> => ({ ...rest, ...options });
+  const [a, b] = [flat(then), flat(JSON.parse(JSON.stringify(now)) as RunFile)];
+  return Object.keys(b)
+    .filter((key) => JSON.stringify(a[key]) !== JSON.stringify(b[key]))
+    .map((key) =>
+      key === "classes" || key === "from"
+        ? `${key} differ`
+        : `${key} was ${JSON.stringify(a[key])}, is ${JSON.stringify(b[key])}`,
+    );
+}
