@@ -33,3 +33,10 @@ export class FailedError extends Error {
     return this.constructor.name;
   }
 }
+
+/** What the system says about a failed operation, without the path and the code that Node puts around it. */
+export function reason(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const [, words] = /^E[A-Z]+: ([^,]*)/.exec(message) ?? [];
+  return (words ?? message).split("\n")[0]!.replace(/\.$/, "");
+}

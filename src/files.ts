@@ -1,60 +1,159 @@
 /**
- * Files that other programs, or this one after a crash, will read.
+ * Files that are either whole or absent, and files whose content is checked before anything relies on it.
  *
  * @module
  */
-import { open, readFile, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import type { ZodType } from "zod";
-import { DataError, FailedError } from "./errors.js";
+import type { Stats } from "node:fs";
+import { type FileHandle, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import type { core, ZodType } from "zod";
+import { DataError, FailedError, RequestError } from "./errors.js";
 
 /**
- * Writes a file aside and renames it into place, so that whoever reads it finds the old one or the new one, whole.
- * @throws {FailedError} where it cannot be written (disk full, no permission); the old file then stays
+ * Writes a file so that its path holds the old content or the new, never a part: the data go to a file aside in the same
+ * folder, reach the disk, and are renamed into place. On failure the file aside is removed.
+ * @param data - text, bytes, or pieces of bytes that follow each other
+ * @throws {RequestError} where the path cannot be written to
+ * @throws {FailedError} where the disk is full, or another process writes the same path
  */
 export async function writeFileAtomic(path: string, data: string | Uint8Array | readonly Uint8Array[]): Promise<void> {
-  const aside = join(dirname(path), `.${process.pid}-${counter++}.partial`);
-  const parts = Array.isArray(data) ? (data as readonly Uint8Array[]) : [data as string | Uint8Array];
+  const pieces = typeof data === "string" ? [Buffer.from(data)] : data instanceof Uint8Array ? [data] : data;
+  // Always the same name: what a killed process left behind is replaced by the next write and never piles up.
+  const aside = join(dirname(path), `.${basename(path)}.tmp`);
+  let written = false;
   try {
-    const handle = await open(aside, "w");
+    await rm(aside, { force: true });
+    const file = await open(aside, "wx");
+    written = true;
+    let own: Stats;
     try {
-      for (const part of parts) await handle.appendFile(part);
-      // Renamed before its bytes are on the disk, it could be empty after a power failure.
-      await handle.sync();
+      for (const piece of pieces) await file.writeFile(piece);
+      await file.sync();
+      own = await file.stat();
     } finally {
-      await handle.close();
+      await file.close();
+    }
+    // Two writers share the name, so the later one has replaced the file of the earlier.
+    const { ino } = await stat(aside).catch(() => ({ ino: -1 }));
+    if (ino !== own.ino) {
+      written = false;
+      throw new FailedError(`cannot write "${path}": another process writes the same file. Give each its own --out.`);
     }
     await rename(aside, path);
+    await syncFolder(dirname(path));
   } catch (error) {
-    await rm(aside, { force: true });
-    throw new FailedError(`"${path}" could not be written: ${reason(error)}.`);
+    if (written) await rm(aside, { force: true }).catch(() => {});
+    throw writeError(
+      path,
+      pieces.reduce((sum, { length }) => sum + length, 0),
+      error,
+    );
   }
 }
-let counter = 0;
+
+/** Makes a rename last through a power cut. Windows cannot open folders and does not need it. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r").catch(() => null);
+  try {
+    await handle?.sync().catch(() => {});
+  } finally {
+    await handle?.close();
+  }
+}
+
+function writeError(path: string, bytes: number, error: unknown): unknown {
+  const code = codeOf(error);
+  switch (code) {
+    case "ENOSPC":
+    case "EDQUOT":
+    case "EFBIG":
+      return new FailedError(
+        `cannot write "${path}": ${(bytes / 1e6).toFixed(1)} MB do not fit on the disk (${code}). What was there before is unchanged; free some space and run the same command again.`,
+      );
+    case "ENOENT":
+    case "ENOTDIR":
+      return new RequestError(`cannot write "${path}": the folder "${dirname(path)}" does not exist; make it first.`);
+    case "EISDIR":
+    case "ENOTEMPTY":
+      return new RequestError(`cannot write "${path}": a folder is there; give the name of a file.`);
+    case "EACCES":
+    case "EPERM":
+    case "EROFS":
+      return new RequestError(`cannot write "${path}": permission denied (${code}); give another place.`);
+    default:
+      return error;
+  }
+}
 
 /**
- * Reads JSON of a known form.
- * @param what - what the file is, for messages, such as `model`
- * @throws {DataError} where it is missing, no JSON, or of another form: the first place that differs is named
+ * Opens a file for reading.
+ * @param what - what the file should hold, for messages, such as `model`
+ * @throws {DataError} where it is missing, a folder, or closed to us
  */
-export async function readJson<T>(path: string, schema: ZodType<T>, what: string): Promise<T> {
-  let value: unknown;
+export async function openFile(path: string, what: string): Promise<FileHandle> {
   try {
-    value = JSON.parse(await readFile(path, "utf8"));
+    const file = await open(path, "r");
+    if (!(await file.stat()).isDirectory()) return file;
+    await file.close();
   } catch (error) {
-    throw new DataError(`${what} file "${path}" cannot be read: ${reason(error)}.`);
+    throw readError(path, what, error);
   }
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw new DataError(
-    `${what} file "${path}" is malformed at ${issue!.path.join(".") || "its root"}: ${issue!.message}.`,
-  );
+  throw new DataError(`${what} "${path}" is a folder; give a file.`);
 }
 
-/** What the system says about a failed operation, without the path and the code that Node puts around it. */
-export function reason(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  const [, words] = /^E[A-Z]+: ([^,]*)/.exec(message) ?? [];
-  return (words ?? message).split("\n")[0]!.replace(/\.$/, "");
+/**
+ * Reads a JSON file and checks it.
+ * @param schema - what the file must hold
+ * @param what - what it is, for messages, such as `model`
+ * @throws {DataError} where it is missing, not JSON, or not as the schema says: the first fault with its place and value
+ */
+export async function readJson<T>(path: string, schema: ZodType<T>, what: string): Promise<T> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    throw readError(path, what, error);
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text.replace(/^\uFEFF/, ""));
+  } catch (error) {
+    throw new DataError(`${what} "${path}" is not JSON: ${oneLine((error as Error).message)}.`);
+  }
+  const result = schema.safeParse(json);
+  if (!result.success) throw new DataError(`${what} "${path}": ${describeIssue(result.error.issues[0]!, json)}.`);
+  return result.data;
 }
+
+/** A zod issue with its place and the value there: `input.cropRatio is "wide"; expected number`. */
+function describeIssue({ path, message }: core.$ZodIssue, json: unknown): string {
+  const place = path.reduce<string>(
+    (text, key) => (typeof key === "number" ? `${text}[${key}]` : text === "" ? String(key) : `${text}.${String(key)}`),
+    "",
+  );
+  const value = path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown> | null)?.[key], json);
+  const shown = value === undefined ? "missing" : excerpt(JSON.stringify(value));
+  return oneLine(`${place === "" ? "its content" : place} is ${shown}; ${message.replace(/^Invalid input: /, "")}`);
+}
+
+function readError(path: string, what: string, error: unknown): unknown {
+  const code = codeOf(error);
+  switch (code) {
+    case "ENOENT":
+    case "ENOTDIR":
+      return new DataError(`${what} "${path}" does not exist; check the path.`);
+    case "EISDIR":
+      return new DataError(`${what} "${path}" is a folder; give a file.`);
+    case "EACCES":
+    case "EPERM":
+      return new DataError(`${what} "${path}" may not be read (${code}); check its permissions.`);
+    default:
+      return error;
+  }
+}
+
+const codeOf = (error: unknown): unknown => (error instanceof Error && "code" in error ? error.code : undefined);
+
+const excerpt = (text: string): string => (text.length > 80 ? `${text.slice(0, 77)}...` : text);
+
+const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ");

@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
 import sharp from "sharp";
-import { DataError } from "../errors.js";
-import { reason } from "../files.js";
+import { DataError, reason } from "../errors.js";
 import type { Picture } from "./picture.js";
 
 /** Pictures of more pixels are refused before they are decoded: Pillow's limit, twice of which it refuses too. */

@@ -104,8 +104,8 @@ async function filesIn(directory: string, prefix: string): Promise<string[]> {
 }
 
 export interface SplitOptions {
-  /** Class names of the model that will see the data; the folder's must be the same. */
-  readonly classes?: readonly string[];
+  /** Class names of the model that will see the data, which the folder's must equal, or their number alone. */
+  readonly classes?: readonly string[] | number;
 }
 
 /**
@@ -145,12 +145,15 @@ export async function openSplit(
   return source;
 }
 
-function checkClasses(source: Source, classes: readonly string[]): void {
-  if (source.classes.length !== classes.length) {
+/** Fails where a source's classes are not the model's. @throws {DataError} with both numbers, or the first that differs */
+export function checkClasses(source: Source, classes: readonly string[] | number): void {
+  const count = typeof classes === "number" ? classes : classes.length;
+  if (source.classes.length !== count) {
     throw new DataError(
-      `"${source.name}" has ${source.classes.length} classes, but the model has ${classes.length}; they must be the same.`,
+      `"${source.name}" has ${source.classes.length} classes, but the model has ${count}; they must be the same.`,
     );
   }
+  if (typeof classes === "number") return;
   const i = classes.findIndex((name, index) => name !== source.classes[index]);
   if (i >= 0) {
     throw new DataError(

@@ -6,13 +6,14 @@
  */
 export { decodePicture, MAX_PIXELS } from "./decode.js";
 export { assertFilter, FILTERS, type Filter } from "./filters.js";
-export { openFolder, openSplit, openSplits, type Sample, type Source, type Splits } from "./folder.js";
+export { checkClasses, openFolder, openSplit, openSplits, type Sample, type Source, type Splits } from "./folder.js";
 export {
   type BadPicture,
   type Batch,
   type LoadOptions,
   loadBatches,
   openPictureCache,
+  orderOf,
   type PictureCache,
 } from "./loader.js";
 export type { Box, Picture } from "./picture.js";

@@ -85,8 +85,8 @@ export async function* loadBatches(source: Source, options: LoadOptions): AsyncG
   const gate = semaphore(limit);
   const fill = (): void => {
     for (; next < order.length && decoding.length < ahead; next++) {
-      const decoded = gate(() => decode(source.samples[order[next]!]!, options.cache));
-      decoding.push(decoded);
+      const sample = source.samples[order[next]!]!;
+      decoding.push(gate(() => decode(sample, options.cache)));
     }
   };
 
@@ -107,7 +107,11 @@ export async function* loadBatches(source: Source, options: LoadOptions): AsyncG
   }
 }
 
-function orderOf(n: number, { seed, epoch, shuffle }: LoadOptions): Int32Array {
+/** The order in which an epoch takes `n` samples: by index, or random by (seed, epoch). */
+export function orderOf(
+  n: number,
+  { seed, epoch, shuffle }: Pick<LoadOptions, "seed" | "epoch" | "shuffle">,
+): Int32Array {
   const order = Int32Array.from({ length: n }, (_, i) => i);
   if (shuffle) random(seed, "order", epoch).shuffle(order);
   return order;

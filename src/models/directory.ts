@@ -6,7 +6,8 @@ import { readJson, writeFileAtomic } from "../files.js";
 import { sameShape, showShape } from "../onnx/index.js";
 import { readSafetensors, type Tensor, writeSafetensors } from "../weights/index.js";
 import { type Architecture, architecture } from "./family.js";
-import { parametersOf } from "./initialize.js";
+import { initialWeights, parametersOf } from "./initialize.js";
+import { IMAGENET_NORMALIZATION } from "./preprocess.js";
 
 const Channels = z.array(z.number()).length(3);
 
@@ -48,6 +49,32 @@ export interface Model {
   readonly provenance: readonly Provenance[];
   readonly tensors: ReadonlyMap<string, Tensor>;
 }
+
+/**
+ * A model with the reference initialisation, and the preprocessing that the family was published with: bicubic, crop ratio
+ * 224/256, ImageNet's normalisation.
+ */
+export function freshModel(arch: Architecture, classes: readonly string[], seed: number): Model {
+  const { mean, std } = IMAGENET_NORMALIZATION;
+  return {
+    arch,
+    classes,
+    input: {
+      resolution: arch.trainResolution,
+      cropRatio: 224 / 256,
+      interpolation: "bicubic",
+      cropMode: "center",
+      mean: [...mean],
+      std: [...std],
+    },
+    provenance: [{ what: "initialised", seed }],
+    tensors: initialWeights(arch, classes.length, seed),
+  };
+}
+
+/** The classes that data for a model must have: by name, or by number alone where it was only initialised. */
+export const expectedClasses = ({ classes, provenance }: Model): readonly string[] | number =>
+  provenance.every(({ what }) => what === "initialised") ? classes.length : classes;
 
 const SPEC = "model.json";
 const WEIGHTS = "weights.safetensors";

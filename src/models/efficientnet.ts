@@ -41,36 +41,63 @@ export function efficientnet(
     const dropPath = ((training?.dropPath ?? 0) * i) / blocks.length;
     y = b.scope(block.name, () => mbconv(layers, y, block, dropPath));
   });
-  return { ...classifierOnTop(layers, y, arch, classes), trunk: y };
+  return { ...fromTrunk(layers, y, classes), trunk: y };
 }
 
-/** What follows the trunk: the last 1x1 convolution with its BatchNorm, pooling, dropout and classifier. */
-function classifierOnTop(layers: Layers, trunk: Value, arch: Architecture, classes: number): Omit<Network, "trunk"> {
-  const { b, training } = layers;
-  return b.scope("head", () => {
-    const features = scaledChannels(1280, arch.width);
-    const head = layers.conv(trunk, "conv_head", features, 1);
-    return {
-      ...afterHead(layers, head, classes, training?.dropout ?? 0),
-      head,
-      statistics: layers.statistics,
-      noise: layers.noise,
-    };
-  });
+/** Where a network can be cut in two: what enters the last 1x1 convolution, what leaves it, and the pooled features. */
+export type Cut = "trunk" | "head" | "pooled";
+
+/** The part of a network above a cut. */
+export type Top = Pick<Network, "logits" | "statistics" | "noise">;
+
+/**
+ * The part of the network above a cut, with the same parameters.
+ * @param x - the value at the cut: float32 [N, C, H, W], or [N, features] for `pooled`
+ */
+export function efficientnetTop(
+  b: GraphBuilder,
+  cut: Cut,
+  x: Value,
+  arch: Architecture,
+  { classes, training }: NetworkOptions,
+): Top {
+  const layers = new Layers(b, arch, training ?? null);
+  const { statistics, noise } = layers;
+  switch (cut) {
+    case "trunk":
+      return { ...fromTrunk(layers, x, classes), statistics, noise };
+    case "head":
+      return { ...fromHead(layers, x, classes), statistics, noise };
+    case "pooled":
+      return { logits: classifier(layers, x, classes), statistics, noise };
+    default:
+      return cut satisfies never;
+  }
 }
 
-function afterHead(layers: Layers, head: Value, classes: number, dropout: number): { logits: Value; pooled: Value } {
+function fromTrunk(layers: Layers, trunk: Value, classes: number): Omit<Network, "trunk"> {
+  const head = layers.b.scope("head", () =>
+    layers.conv(trunk, "conv_head", scaledChannels(1280, layers.arch.width), 1),
+  );
+  const { statistics, noise } = layers;
+  return { ...fromHead(layers, head, classes), head, statistics, noise };
+}
+
+function fromHead(layers: Layers, head: Value, classes: number): { logits: Value; pooled: Value } {
   const { b } = layers;
   const [batch, features] = head.shape as [number, number];
-  const pooled = b.reshape(b.globalAveragePool(layers.swish(layers.norm(head, "bn2"))), [batch, features]);
-  const kept = layers.drop(pooled, "dropout", dropout, pooled.shape);
-  const logits = b.gemm(
-    kept,
-    b.parameter("classifier.weight", [classes, features]),
-    b.parameter("classifier.bias", [classes]),
-    { transB: true },
+  const pooled = b.scope("head", () =>
+    b.reshape(b.globalAveragePool(layers.swish(layers.norm(head, "bn2"))), [batch, features]),
   );
-  return { logits, pooled };
+  return { logits: classifier(layers, pooled, classes), pooled };
+}
+
+function classifier(layers: Layers, pooled: Value, classes: number): Value {
+  const { b, training } = layers;
+  const features = pooled.shape[1]!;
+  const weight = b.parameter("classifier.weight", [classes, features]);
+  const kept = layers.drop(pooled, "dropout", training?.dropout ?? 0, pooled.shape);
+  return b.gemm(kept, weight, b.parameter("classifier.bias", [classes]), { transB: true });
 }
 
 /**

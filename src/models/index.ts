@@ -6,8 +6,24 @@
  * @module
  */
 export { type FamilyRow, familyTable, multiplyAdds, networkMultiplyAdds, parameterCount } from "./cost.js";
-export { checkTensors, type InputSpec, loadModel, type Model, type Provenance, saveModel } from "./directory.js";
-export { efficientnet, type Network, type NetworkOptions } from "./efficientnet.js";
+export {
+  checkTensors,
+  expectedClasses,
+  freshModel,
+  type InputSpec,
+  loadModel,
+  type Model,
+  type Provenance,
+  saveModel,
+} from "./directory.js";
+export {
+  type Cut,
+  efficientnet,
+  efficientnetTop,
+  type Network,
+  type NetworkOptions,
+  type Top,
+} from "./efficientnet.js";
 export {
   ARCHITECTURES,
   type Architecture,

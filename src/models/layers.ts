@@ -38,7 +38,7 @@ export class Layers {
 
   constructor(
     readonly b: GraphBuilder,
-    private readonly arch: Architecture,
+    readonly arch: Architecture,
     readonly training: TrainingBehaviour | null,
   ) {}
 

@@ -1,15 +1,9 @@
 /**
- * Tensors by name, in files. In: the bytes of safetensors files, from anyone. Out: checked tensors. Format:
- * https://huggingface.co/docs/safetensors.
+ * Tensors by name, and the files that they travel in. In: safetensors files from anywhere, trusted in nothing. Out: views
+ * on their bytes, with the place of each in the file. Format: https://github.com/huggingface/safetensors.
  *
  * @module
  */
-export {
-  decodeSafetensors,
-  type Entry,
-  encodeSafetensors,
-  readSafetensors,
-  type Safetensors,
-  writeSafetensors,
-} from "./safetensors.js";
-export type { Tensor } from "./tensor.js";
+export { indexSafetensors, type SafetensorsIndex, type TensorLocation } from "./header.js";
+export { encodeSafetensors, readSafetensors, type Safetensors, viewTensors, writeSafetensors } from "./safetensors.js";
+export type { Tensor, Tensors } from "./tensor.js";

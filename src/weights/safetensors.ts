@@ -1,166 +1,118 @@
-import { readFile } from "node:fs/promises";
 import { DataError } from "../errors.js";
-import { reason, writeFileAtomic } from "../files.js";
-import { type DataType, elements, type TypedArray } from "../onnx/index.js";
-import type { Tensor } from "./tensor.js";
+import { openFile, writeFileAtomic } from "../files.js";
+import { elements, showShape } from "../onnx/index.js";
+import { DTYPES, headerEnd, indexSafetensors, PREFIX, type SafetensorsIndex, type TensorLocation } from "./header.js";
+import { ARRAYS, bytesPerElement, type Tensor, type Tensors } from "./tensor.js";
 
-/** safetensors' names of element types, and what they are here. */
-const TYPES = {
-  F64: { type: "float64", bytes: 8, array: Float64Array },
-  F32: { type: "float32", bytes: 4, array: Float32Array },
-  F16: { type: "float16", bytes: 2, array: Uint16Array },
-  I64: { type: "int64", bytes: 8, array: BigInt64Array },
-  I32: { type: "int32", bytes: 4, array: Int32Array },
-  I8: { type: "int8", bytes: 1, array: Int8Array },
-  U8: { type: "uint8", bytes: 1, array: Uint8Array },
-  BOOL: { type: "bool", bytes: 1, array: Uint8Array },
-} as const satisfies Record<string, { type: DataType; bytes: number; array: unknown }>;
-type TypeName = keyof typeof TYPES;
-
-/** Where a tensor lies: its first byte, counted from the beginning of the file, and its length in bytes. */
-export interface Entry {
-  readonly name: string;
-  readonly dtype: TypeName;
-  readonly shape: readonly number[];
-  readonly offset: number;
-  readonly length: number;
+/** A safetensors file in memory. */
+export interface Safetensors extends SafetensorsIndex {
+  /** Views on `bytes` where their place allows one, copies elsewhere; in the order of the file. */
+  readonly tensors: Map<string, Tensor>;
+  /** The whole file, which external data of a graph can point into by offset and length. */
+  readonly bytes: Uint8Array;
 }
 
-export interface Safetensors {
-  readonly tensors: ReadonlyMap<string, Tensor>;
-  readonly metadata: Readonly<Record<string, string>>;
-  /** In the order of their data. */
-  readonly entries: readonly Entry[];
-}
-
-/** The format's own limit; nothing longer is parsed. */
-const MAX_HEADER_BYTES = 100_000_000;
-/** Data begin at a multiple of it, as engines that map the file like it. */
+/** The beginning of the data and thereby, largest elements first, every tensor lies where a view can be put on it. */
 const ALIGNMENT = 64;
 
-/** Reads a safetensors file. @throws {DataError} in one line, naming the file and the tensor */
-export async function readSafetensors(path: string): Promise<Safetensors> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(path);
-  } catch (error) {
-    throw new DataError(`"${path}" cannot be read: ${reason(error)}.`);
-  }
-  return decodeSafetensors(bytes, path);
-}
-
 /**
- * The tensors in the bytes of a safetensors file, as views where their alignment allows it. Everything that the header
- * claims is checked against the bytes that are there before anything is made of it.
- * @param where - name of the file, for messages  @throws {DataError}
+ * Reads a safetensors file.
+ * @throws {DataError} where it is missing or malformed, see `indexSafetensors`
  */
-export function decodeSafetensors(bytes: Uint8Array, where: string): Safetensors {
-  const { header, start } = parseHeader(bytes, where);
-  const { __metadata__: metadata = {}, ...rest } = header;
-  if (!isRecord(metadata) || Object.values(metadata).some((value) => typeof value !== "string"))
-    throw new DataError(`"${where}": its metadata are not texts by name.`);
-  const entries = Object.entries(rest).map(([name, value]) => entryOf(name, value, start, where));
-  entries.sort((a, b) => a.offset - b.offset || a.length - b.length);
-  let end = start;
-  for (const { name, offset, length } of entries) {
-    if (offset !== end) {
-      const fault = offset < end ? "overlap those of another tensor" : "leave a hole before them";
-      throw new DataError(`"${where}": the data of "${name}" ${fault}.`);
-    }
-    end = offset + length;
-    if (end > bytes.length)
-      throw new DataError(
-        `"${where}" is cut short: "${name}" ends at byte ${end}, the file at ${bytes.length}. Get it again.`,
-      );
-  }
-  if (end !== bytes.length)
-    throw new DataError(`"${where}" has ${bytes.length - end} bytes behind its last tensor; it is damaged.`);
-  return {
-    metadata: metadata as Record<string, string>,
-    entries,
-    tensors: new Map(entries.map((entry) => [entry.name, tensorOf(bytes, entry)])),
-  };
-}
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-function parseHeader(bytes: Uint8Array, where: string): { header: Record<string, unknown>; start: number } {
-  if (bytes.length < 8) throw new DataError(`"${where}" has ${bytes.length} bytes, too few for a safetensors file.`);
-  const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
-  if (length > BigInt(Math.min(MAX_HEADER_BYTES, bytes.length - 8))) {
-    throw new DataError(
-      `"${where}" is no safetensors file, or cut short: its header claims ${length} bytes of ${bytes.length}.`,
-    );
-  }
-  const start = 8 + Number(length);
-  let header: unknown;
+export async function readSafetensors(path: string): Promise<Safetensors> {
+  const file = await openFile(path, "safetensors file");
   try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, start)));
-  } catch (error) {
-    throw new DataError(`"${where}": its header is not JSON (${reason(error)}).`);
+    const { size } = await file.stat();
+    const fill = async (bytes: Uint8Array, from: number): Promise<void> => {
+      // A read gives 2 GiB at most, and less where a file is truncated under our hands.
+      for (let at = from; at < bytes.length; ) {
+        const { bytesRead } = await file.read(bytes, at, Math.min(bytes.length - at, 2 ** 30), at);
+        if (bytesRead === 0) throw new DataError(`safetensors file "${path}" became shorter while it was read.`);
+        at += bytesRead;
+      }
+    };
+    // The header is judged before memory for the rest is asked for: anything may have been given as a weight file.
+    const prefix = new Uint8Array(Math.min(size, PREFIX));
+    await fill(prefix, 0);
+    const header = new Uint8Array(headerEnd(prefix, path, size));
+    await fill(header, 0);
+    const { index, metadata } = indexSafetensors(header, path, size);
+    const bytes = new Uint8Array(size);
+    bytes.set(header);
+    await fill(bytes, header.length);
+    return { index, metadata, bytes, tensors: viewTensors(bytes, index) };
+  } finally {
+    await file.close();
   }
-  if (!isRecord(header)) throw new DataError(`"${where}": its header is not an object.`);
-  return { header, start };
 }
 
-const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-
-function entryOf(name: string, value: unknown, start: number, where: string): Entry {
-  const fail = (fault: string): never => {
-    throw new DataError(`"${where}": tensor "${name}" ${fault}.`);
-  };
-  if (!isRecord(value)) return fail("is not described by an object");
-  const { dtype, shape, data_offsets: offsets } = value;
-  if (typeof dtype !== "string" || !Object.hasOwn(TYPES, dtype))
-    return fail(`is of type ${JSON.stringify(dtype)}; supported are ${Object.keys(TYPES).join(", ")}`);
-  if (!Array.isArray(shape) || !shape.every(isSize)) return fail(`has the shape ${JSON.stringify(shape)}`);
-  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize) || offsets[0]! > offsets[1]!)
-    return fail(`has the offsets ${JSON.stringify(offsets)}`);
-  const length = offsets[1]! - offsets[0]!;
-  const wanted = elements(shape) * TYPES[dtype as TypeName].bytes;
-  if (wanted !== length) return fail(`[${shape.join(", ")}] of ${dtype} takes ${wanted} bytes, but has ${length}`);
-  return { name, dtype: dtype as TypeName, shape, offset: start + offsets[0]!, length };
+/** The tensors of a file's bytes. @param index - checked against these bytes by `indexSafetensors` */
+export function viewTensors(bytes: Uint8Array, index: ReadonlyMap<string, TensorLocation>): Map<string, Tensor> {
+  return new Map([...index].map(([name, place]) => [name, view(bytes, place)]));
 }
 
-function tensorOf(bytes: Uint8Array, { dtype, shape, offset, length }: Entry): Tensor {
-  const { type, bytes: size, array } = TYPES[dtype];
+function view(bytes: Uint8Array, { type, shape, offset, length }: TensorLocation): Tensor {
+  const size = bytesPerElement(type);
   const aligned = (bytes.byteOffset + offset) % size === 0;
-  const own = aligned ? bytes.subarray(offset, offset + length) : bytes.slice(offset, offset + length);
-  return { type, shape, data: new array(own.buffer as ArrayBuffer, own.byteOffset, length / size) };
+  const source = aligned ? bytes.subarray(offset, offset + length) : bytes.slice(offset, offset + length);
+  return { type, shape, data: new ARRAYS[type](source.buffer as ArrayBuffer, source.byteOffset, length / size) };
 }
-
-const dtypeOf = (type: DataType): TypeName =>
-  (Object.keys(TYPES) as TypeName[]).find((name) => TYPES[name].type === type)!;
-
-const bytesOf = ({ buffer, byteOffset, byteLength }: TypedArray): Uint8Array =>
-  new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 
 /**
- * The bytes of a safetensors file, in parts to be written one after the other. Equal tensors in equal order give equal
- * bytes. Wider types come first, so that every tensor is aligned to its elements.
+ * A safetensors file in pieces that follow each other; tensors are not copied. The same tensors and metadata, in
+ * whatever order, give the same bytes: largest elements first, then by name, as the reference implementation has it.
+ * Data begin at a multiple of 64 bytes and each tensor at a multiple of its element's size.
+ * @throws {DataError} where the data of a tensor are not what its type and shape say
  */
 export function encodeSafetensors(
-  tensors: ReadonlyMap<string, Tensor>,
+  tensors: Tensors,
   metadata: Readonly<Record<string, string>> = {},
-): Uint8Array[] {
-  const ordered = [...tensors].sort(([, a], [, b]) => TYPES[dtypeOf(b.type)].bytes - TYPES[dtypeOf(a.type)].bytes);
-  const header: Record<string, unknown> = Object.keys(metadata).length > 0 ? { __metadata__: metadata } : {};
+): readonly Uint8Array[] {
+  for (const [name, tensor] of tensors) checkTensor(name, tensor);
+  const ordered = [...tensors].sort(
+    ([a, { type: typeA }], [b, { type: typeB }]) => bytesPerElement(typeB) - bytesPerElement(typeA) || (a < b ? -1 : 1),
+  );
+  const words = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
   let end = 0;
-  for (const [name, { type, shape, data }] of ordered) {
-    header[name] = { dtype: dtypeOf(type), shape, data_offsets: [end, end + data.byteLength] };
+  const entries = ordered.map(([name, { type, shape, data }]) => {
+    const begin = end;
     end += data.byteLength;
-  }
-  const text = new TextEncoder().encode(JSON.stringify(header));
-  const padded = new Uint8Array(Math.ceil((8 + text.length) / ALIGNMENT) * ALIGNMENT).fill(0x20);
-  new DataView(padded.buffer).setBigUint64(0, BigInt(padded.length - 8), true);
-  padded.set(text, 8);
-  return [padded, ...ordered.map(([, { data }]) => bytesOf(data))];
+    return [name, { dtype: NAMES.get(type), shape, data_offsets: [begin, end] }] as const;
+  });
+  const facts = words.length === 0 ? [] : [["__metadata__", Object.fromEntries(words)] as const];
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries([...facts, ...entries])));
+  const header = new Uint8Array(Math.ceil((PREFIX + json.length) / ALIGNMENT) * ALIGNMENT).fill(0x20);
+  new DataView(header.buffer).setBigUint64(0, BigInt(header.length - PREFIX), true);
+  header.set(json, PREFIX);
+  return [header, ...ordered.map(([, { data }]) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength))];
 }
 
-/** Writes a safetensors file, aside and renamed. @throws {FailedError} where it cannot be written */
-export const writeSafetensors = (
+/**
+ * Writes tensors as a safetensors file, atomically; see `encodeSafetensors` for its layout and errors.
+ * @param metadata - free-form words that travel with the file
+ */
+export async function writeSafetensors(
   path: string,
-  tensors: ReadonlyMap<string, Tensor>,
+  tensors: Tensors,
   metadata: Readonly<Record<string, string>> = {},
-): Promise<void> => writeFileAtomic(path, encodeSafetensors(tensors, metadata));
+): Promise<void> {
+  await writeFileAtomic(path, encodeSafetensors(tensors, metadata));
+}
+
+const NAMES = new Map(Object.entries(DTYPES).map(([name, type]) => [type, name]));
+
+function checkTensor(name: string, { type, shape, data }: Tensor): void {
+  if (name === "__metadata__") {
+    throw new DataError(`a tensor is called "${name}", which safetensors reserves; rename it.`);
+  }
+  if (!(data instanceof ARRAYS[type])) {
+    throw new DataError(
+      `tensor "${name}" is ${type}, but its data are a ${data.constructor.name}; give a ${ARRAYS[type].name}.`,
+    );
+  }
+  if (data.length !== elements(shape)) {
+    throw new DataError(
+      `tensor "${name}" ${showShape(shape)} takes ${elements(shape)} elements, but has ${data.length}.`,
+    );
+  }
+}

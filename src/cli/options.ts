@@ -1,0 +1,102 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { CROP_MODES, FILTERS, type TestPreprocessing } from "../data/index.js";
+import { describePreprocessing, testPreprocessing } from "../evaluate/index.js";
+import type { Model } from "../models/index.js";
+import type { Progress } from "../progress.js";
+import { DEVICES, type Device } from "../runtime/index.js";
+import { stderrProgress } from "./progress.js";
+
+/** A number from the command line, with what it must be; commander adds the option's name. */
+function numeric(what: string, valid: (value: number) => boolean): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === "" || !valid(value)) throw new InvalidArgumentError(`Give ${what}.`);
+    return value;
+  };
+}
+
+export const positiveInteger = numeric("a whole number of 1 or more", (n) => Number.isInteger(n) && n >= 1);
+export const nonNegativeInteger = numeric("a whole number of 0 or more", (n) => Number.isInteger(n) && n >= 0);
+export const positiveNumber = numeric("a number above 0", (n) => n > 0 && Number.isFinite(n));
+export const nonNegativeNumber = numeric("a number of 0 or more", (n) => n >= 0 && Number.isFinite(n));
+export const fraction = numeric("a number from 0 to below 1", (n) => n >= 0 && n < 1);
+
+/** Comma-separated whole numbers. */
+export const integers = (text: string): number[] => text.split(",").map(positiveInteger);
+
+/** Options of every command that computes. */
+export interface EngineOptions {
+  readonly device?: Device;
+  readonly threads?: number;
+  readonly batchSize?: number;
+  readonly onBadImage: "stop" | "skip";
+  readonly json?: boolean;
+}
+
+/** A command with `--json`; `examples` stand at the end of its help. */
+export function command(name: string, description: string, examples: readonly string[]): Command {
+  return new Command(name)
+    .description(description)
+    .option("--json", "print one JSON object and nothing else on stdout")
+    .option("--debug", "show a stack trace where something fails")
+    .addHelpText("after", `\nExamples:\n${examples.map((line) => `  $ ${line}`).join("\n")}`);
+}
+
+export function withEngine(to: Command): Command {
+  return to
+    .addOption(new Option("--device <name>", "where to compute").choices(DEVICES).default("cpu"))
+    .option("--threads <n>", "threads of the engine (default: one a core)", positiveInteger)
+    .option("--batch-size <n>", "pictures at a time", positiveInteger)
+    .addOption(
+      new Option("--on-bad-image <action>", "what an unreadable picture does")
+        .choices(["stop", "skip"])
+        .default("stop"),
+    );
+}
+
+/** The preprocessing options, each of which goes before what the model says. */
+export type PreprocessingOptions = Partial<TestPreprocessing>;
+
+export function withPreprocessing(to: Command): Command {
+  return to
+    .option("--resolution <px>", "test resolution (default: the model's)", positiveInteger)
+    .option("--crop-ratio <c>", "crop's side over the resized shorter side (default: the model's)", positiveNumber)
+    .addOption(new Option("--interpolation <filter>", "resampling filter (default: the model's)").choices(FILTERS))
+    .addOption(
+      new Option("--crop-mode <mode>", "how a rectangle becomes a square (default: the model's)").choices(CROP_MODES),
+    );
+}
+
+/** The preprocessing in force, which is said aloud. */
+export function resolvedPreprocessing(
+  model: Model,
+  { resolution, cropRatio, interpolation, cropMode }: PreprocessingOptions,
+  progress: Progress,
+): TestPreprocessing {
+  const preprocessing = testPreprocessing(model.input, { resolution, cropRatio, interpolation, cropMode });
+  progress.note(`preprocessing: ${describePreprocessing(preprocessing, model.input)}`);
+  return preprocessing;
+}
+
+/** Progress on stderr, and a signal that Ctrl-C sets. */
+export function surroundings(): { progress: Progress; signal: AbortSignal } {
+  const controller = new AbortController();
+  process.once("SIGINT", () => controller.abort(new Error("stopped by Ctrl-C")));
+  process.once("SIGTERM", () => controller.abort(new Error("stopped by SIGTERM")));
+  return { progress: stderrProgress(), signal: controller.signal };
+}
+
+/** Prints a result: the object under `--json`, else text for people. */
+export function print(json: boolean | undefined, result: unknown, text: () => string): void {
+  process.stdout.write(`${json ? JSON.stringify(result) : text()}\n`);
+}
+
+export const percent = (value: number, digits = 2): string => `${(100 * value).toFixed(digits)}%`;
+
+/** An interval of fractions, as percentages. */
+export const interval = ([low, high]: readonly [number, number]): string => `${percent(low)} to ${percent(high)}`;
+
+/** What was left out, for the end of a report. */
+export function badPictures(bad: readonly { name: string; reason: string }[]): string {
+  return bad.length === 0 ? "" : `\n${bad.length} pictures could not be read and are left out, such as ${bad[0]!.name}`;
+}

@@ -1,0 +1,86 @@
+import { Option } from "commander";
+import { openSplits } from "../data/index.js";
+import { TUNE_DEFAULTS, TUNE_MODES, type TuneModeName, tune } from "../fixres/index.js";
+import { expectedClasses, loadModel } from "../models/index.js";
+import * as cli from "./options.js";
+
+interface Options extends cli.EngineOptions, cli.PreprocessingOptions {
+  readonly data: string;
+  readonly out: string;
+  readonly tune: TuneModeName;
+  readonly epochs: number;
+  readonly baseLearningRate: number;
+  readonly decayEpochs: number;
+  readonly momentum: number;
+  readonly weightDecay: number;
+  readonly labelSmoothing: number;
+  readonly seed: number;
+  readonly cacheMemory: number;
+}
+
+const base = cli.command(
+  "tune",
+  "The method: fine-tune the last layers at a test resolution, and say what it gained.",
+  [
+    "fixres tune models/b0 --data pictures --resolution 320 --out models/b0-fixed",
+    "fixres tune models/b0 --data pictures --resolution 320 --tune classifier --epochs 10 --out models/b0-fixed",
+  ],
+);
+const modes = Object.entries(TUNE_MODES).map(([name, { summary }]) => `${name}: ${summary}`);
+
+export const tuneCommand = cli
+  .withPreprocessing(cli.withEngine(base))
+  .argument("<model>", "model directory")
+  .requiredOption("--data <dir>", "directory with train/ and val/, each a folder a class")
+  .requiredOption("--out <dir>", "model directory to write")
+  .addOption(
+    new Option("--tune <what>", `what is trained (${modes.join("; ")})`)
+      .choices(Object.keys(TUNE_MODES))
+      .default(TUNE_DEFAULTS.mode),
+  )
+  .option("--epochs <n>", "epochs", cli.positiveInteger, TUNE_DEFAULTS.epochs)
+  .option(
+    "--base-learning-rate <b>",
+    "b in the learning rate 8 b batch / 512",
+    cli.positiveNumber,
+    TUNE_DEFAULTS.baseLearningRate,
+  )
+  .option("--decay-epochs <n>", "epochs after which it falls to a tenth", cli.positiveNumber, TUNE_DEFAULTS.decayEpochs)
+  .option("--momentum <m>", "momentum", cli.fraction, TUNE_DEFAULTS.momentum)
+  .option("--weight-decay <d>", "weight decay", cli.nonNegativeNumber, TUNE_DEFAULTS.weightDecay)
+  .option("--label-smoothing <s>", "label smoothing", cli.fraction, TUNE_DEFAULTS.labelSmoothing)
+  .option("--seed <n>", "seed of the order", cli.nonNegativeInteger, TUNE_DEFAULTS.seed)
+  .option("--cache-memory <GiB>", "features up to this size stay in memory, others on disk", cli.positiveNumber, 4)
+  .action(async (directory: string, options: Options) => {
+    const { progress, signal } = cli.surroundings();
+    const model = await loadModel(directory);
+    const data = await openSplits(options.data, { classes: expectedClasses(model) });
+    [...data.train.notes, ...data.val.notes].forEach(progress.note);
+    const preprocessing = cli.resolvedPreprocessing(model, options, progress);
+    const { tune: mode, epochs, baseLearningRate, decayEpochs, momentum, weightDecay, labelSmoothing, seed } = options;
+    const batchSize = options.batchSize ?? Math.min(TUNE_DEFAULTS.batchSize, data.train.samples.length);
+    const recipe = { mode, epochs, baseLearningRate, decayEpochs, momentum, weightDecay, labelSmoothing, seed };
+    const found = await tune(
+      model,
+      data,
+      { ...recipe, preprocessing, batchSize, onBadImage: options.onBadImage },
+      {
+        directory: options.out,
+        device: options.device,
+        threads: options.threads,
+        memoryBytes: options.cacheMemory * 2 ** 30,
+        signal,
+        progress,
+      },
+    );
+    const { before, after, ...rest } = found;
+    const result = { ...rest, before: before.top1, after: after.top1, beforeMetrics: before, afterMetrics: after };
+    cli.print(options.json, result, () =>
+      [
+        `before: top-1 ${cli.percent(before.top1)} (95%: ${cli.interval(before.ci95)}), loss ${before.loss.toFixed(4)}`,
+        `after:  top-1 ${cli.percent(after.top1)} (95%: ${cli.interval(after.ci95)}), loss ${after.loss.toFixed(4)}`,
+        `gain:   ${cli.percent(found.gain)} (95%: ${cli.interval(found.ci95)}), p = ${found.pValue.toPrecision(2)} (McNemar; ${found.gained} pictures gained, ${found.lost} lost of ${found.n})`,
+        `${found.model}, in ${found.seconds.toFixed(1)} s${cli.badPictures(found.bad)}`,
+      ].join("\n"),
+    );
+  });

@@ -1,0 +1,72 @@
+import { type BadPicture, loadBatches, type Source, testTransform } from "../data/index.js";
+import { inferenceProgram, type Model } from "../models/index.js";
+import { silent } from "../progress.js";
+import { openSession } from "../runtime/index.js";
+import type { EvaluateOptions } from "./evaluate.js";
+
+/** A class that a picture may show. */
+export interface Guess {
+  readonly class: string;
+  readonly index: number;
+  readonly probability: number;
+}
+
+export interface Prediction {
+  readonly image: string;
+  /** The likeliest classes, best first. */
+  readonly top: readonly Guess[];
+}
+
+/**
+ * The likeliest classes of pictures by the softmax of a model.
+ * @param images - paths  @param count - how many classes to give for each
+ * @throws {DataError} naming a picture that cannot be read, unless those are skipped
+ */
+export async function predict(
+  model: Model,
+  images: readonly string[],
+  count: number,
+  options: Omit<EvaluateOptions, "cache" | "task">,
+): Promise<{ predictions: Prediction[]; bad: BadPicture[] }> {
+  const { preprocessing, onBadImage, signal, device, threads, progress = silent } = options;
+  const batchSize = Math.min(options.batchSize ?? 16, images.length);
+  const program = inferenceProgram(model, { resolution: preprocessing.resolution, batch: batchSize });
+  const session = await openSession(program, { device, threads });
+  const source: Source = {
+    name: "pictures",
+    classes: model.classes,
+    samples: images.map((path) => ({ path, name: path, label: 0 })),
+    notes: [],
+  };
+  const task = progress.start("predict", images.length, "pictures");
+  try {
+    const predictions: Prediction[] = [];
+    const bad: BadPicture[] = [];
+    const order = { seed: 0, epoch: 0, shuffle: false };
+    const transform = testTransform(preprocessing);
+    for await (const batch of loadBatches(source, { transform, batchSize, ...order, onBadImage, signal })) {
+      bad.push(...batch.bad);
+      const { logits } = await session.run({ pixels: batch.pixels });
+      const classes = model.classes.length;
+      for (const [row, sample] of batch.samples.entries()) {
+        const own = (logits as Float32Array).subarray(row * classes, (row + 1) * classes);
+        predictions.push({ image: images[sample]!, top: likeliest(own, model.classes, count) });
+      }
+      task.advance(batch.count + batch.bad.length);
+    }
+    return { predictions, bad };
+  } finally {
+    task.end();
+    await session.dispose();
+  }
+}
+
+function likeliest(logits: Float32Array, classes: readonly string[], count: number): Guess[] {
+  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
+  const exps = Array.from(logits, (value) => Math.exp(value - largest));
+  const sum = exps.reduce((a, b) => a + b, 0);
+  return exps
+    .map((value, index) => ({ class: classes[index]!, index, probability: value / sum }))
+    .sort((a, b) => b.probability - a.probability || a.index - b.index)
+    .slice(0, count);
+}

@@ -1,0 +1,11 @@
+/**
+ * The method: a trained classifier is tested at a higher resolution than it was trained at, and its last layers are tuned
+ * there with the test's preprocessing. In: a model and labelled pictures. Out: a tuned model and what that gained. Papers:
+ * arXiv 1906.06423 (FixRes), 2003.08237 (FixEfficientNet).
+ *
+ * @module
+ */
+export { TUNE_MODES, type TuneMode, type TuneModeName, tuneMode } from "./modes.js";
+export { type SweepOptions, type SweepRow, sweep } from "./sweep.js";
+export { FEATURES, type Trunk, topProgram, topStep, trunkOf } from "./top.js";
+export { TUNE_DEFAULTS, type TuneOptions, type TuneResult, type TuneSurroundings, tune } from "./tune.js";
