@@ -3,6 +3,7 @@
  * with 1 where a tolerance is exceeded, 2 where a file cannot be used. docs/PARITY.md describes the format.
  */
 import { readFileSync } from "node:fs";
+import { checkFixres, Fixres } from "./fixres.js";
 import { checkForward, Forward } from "./forward.js";
 import { allPassed, type EntryResult, line } from "./report.js";
 import { checkTrain, Train } from "./train.js";
@@ -11,6 +12,7 @@ import { checkTrain, Train } from "./train.js";
 const KINDS: readonly ((golden: unknown) => AsyncGenerator<EntryResult> | null)[] = [
   (golden) => run(Forward.safeParse(golden), checkForward),
   (golden) => run(Train.safeParse(golden), checkTrain),
+  (golden) => run(Fixres.safeParse(golden), checkFixres),
 ];
 
 function run<T>(
@@ -20,6 +22,15 @@ function run<T>(
   return parsed.success ? check(parsed.data as T) : null;
 }
 
+/** The content of a file, or null where there is none or it is not JSON. */
+function read(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch {
+    return null;
+  }
+}
+
 async function main(files: readonly string[]): Promise<number> {
   if (files.length === 0) {
     console.error("usage: npm run parity -- FILE...   (golden files: forward, train, fixres or preprocess)");
@@ -27,10 +38,12 @@ async function main(files: readonly string[]): Promise<number> {
   }
   let failed = 0;
   for (const file of files) {
-    const golden: unknown = JSON.parse(readFileSync(file, "utf8"));
+    const golden = read(file);
     const results = KINDS.map((kind) => kind(golden)).find((found) => found !== null);
-    if (!results) {
-      console.error(`${file}: this is none of the known kinds of golden file (forward, train, fixres, preprocess).`);
+    if (golden === null || !results) {
+      console.error(
+        `${file}: this cannot be read, or is none of the known kinds of golden file (forward, train, fixres, preprocess).`,
+      );
       return 2;
     }
     for await (const result of results) {

@@ -20,11 +20,11 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array | 
   const pieces = typeof data === "string" ? [Buffer.from(data)] : data instanceof Uint8Array ? [data] : data;
   // Always the same name: what a killed process left behind is replaced by the next write and never piles up.
   const aside = join(dirname(path), `.${basename(path)}.tmp`);
-  let written = false;
+  let made = false;
   try {
     await rm(aside, { force: true });
     const file = await open(aside, "wx");
-    written = true;
+    made = true;
     let own: Stats;
     try {
       for (const piece of pieces) await file.writeFile(piece);
@@ -34,15 +34,14 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array | 
       await file.close();
     }
     // Two writers share the name, so the later one has replaced the file of the earlier.
-    const { ino } = await stat(aside).catch(() => ({ ino: -1 }));
-    if (ino !== own.ino) {
-      written = false;
-      throw new FailedError(`cannot write "${path}": another process writes the same file. Give each its own --out.`);
-    }
+    const { ino } = await stat(aside);
+    if (ino !== own.ino) throw new RivalError();
     await rename(aside, path);
     await syncFolder(dirname(path));
   } catch (error) {
-    if (written) await rm(aside, { force: true }).catch(() => {});
+    const rival = error instanceof RivalError || codeOf(error) === (made ? "ENOENT" : "EEXIST");
+    if (rival) throw new FailedError(`cannot write "${path}": another run is writing it too. Give each its own --out.`);
+    if (made) await rm(aside, { force: true }).catch(() => {});
     throw writeError(
       path,
       pieces.reduce((sum, { length }) => sum + length, 0),
@@ -50,6 +49,9 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array | 
     );
   }
 }
+
+/** Where the file aside is no longer the one that was written. */
+class RivalError extends Error {}
 
 /** Makes a rename last through a power cut. Windows cannot open folders and does not need it. */
 async function syncFolder(folder: string): Promise<void> {

@@ -49,6 +49,7 @@ export async function evaluate(model: Model, source: Source, options: EvaluateOp
   const started = performance.now();
   try {
     const sums = tally();
+    let detail: string | undefined;
     const bad: BadPicture[] = [];
     const batches = loadBatches(source, {
       transform: testTransform(preprocessing),
@@ -65,9 +66,9 @@ export async function evaluate(model: Model, source: Source, options: EvaluateOp
       if (count > 0) {
         const { logits } = await session.run({ pixels });
         sums.add(scoreLogits(logits as Float32Array, labels, count, model.classes.length));
+        detail = `top-1 ${(100 * sums.result().top1).toFixed(2)}%`;
       }
-      const { top1 } = sums.result();
-      task.advance(count + unread.length, `top-1 ${(100 * top1).toFixed(2)}%`);
+      task.advance(count + unread.length, detail);
     }
     const seconds = (performance.now() - started) / 1000;
     const accuracy = sums.result();

@@ -72,7 +72,7 @@ export function architecture(
   const [, tf, variant] = /^(tf_)?efficientnet_(b[0-8]|l2)$/.exec(name) ?? [];
   if (variant === undefined)
     throw new RequestError(`architecture "${name}" is unknown; choose one of ${ARCHITECTURES.join(", ")}.`);
-  for (const [option, value] of Object.entries(scale)) {
+  for (const [option, value] of Object.entries({ width: scale.width, depth: scale.depth })) {
     if (value !== undefined && !(value > 0 && value <= 16)) {
       throw new RequestError(
         `${option} is ${value}; it multiplies B0's and must lie above 0 and at most at 16, such as 0.5.`,

@@ -18,4 +18,4 @@ export { checkTrainOptions, defaultTrainOptions, type TrainOptions } from "./opt
 export { type EpochResult, type TrainResult, type TrainSurroundings, train, trainingStep } from "./run.js";
 export { sourceHash } from "./rundir.js";
 export { checkSchedule, learningRateAt, SCHEDULES, type Schedule, type ScheduleName } from "./schedule.js";
-export { initialState, STAT_DECAY, type StepGraph, type StepOptions, stepGraph } from "./step.js";
+export { initialState, STAT_DECAY, type StepGraph, type StepOptions, slotName, stepGraph } from "./step.js";

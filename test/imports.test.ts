@@ -1,0 +1,85 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+
+const SRC = fileURLToPath(new URL("../src", import.meta.url));
+
+/** Folders in the order in which data flow; each imports only from those to its left. */
+const ORDER = [
+  "onnx",
+  "autodiff",
+  "runtime",
+  "weights",
+  "models",
+  "data",
+  "evaluate",
+  "train",
+  "fixres",
+  "report",
+  "cli",
+];
+
+interface Import {
+  readonly file: string;
+  readonly target: string;
+}
+
+/** Every import in the sources; relative ones as paths below `src`. */
+const imports: Import[] = readdirSync(SRC, { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".ts"))
+  .flatMap((file) => {
+    const text = readFileSync(join(SRC, file), "utf8");
+    return [
+      ...text.matchAll(/^\s*(?:import|export)\b[^;"']*?\bfrom\s+["']([^"']+)["']|\bimport\(["']([^"']+)["']\)/gm),
+    ].map((match) => {
+      const target = (match[1] ?? match[2])!;
+      const inside = target.startsWith(".") ? relative(SRC, resolve(SRC, dirname(file), target)) : target;
+      return { file, target: inside.split(sep).join("/") };
+    });
+  });
+
+const folderOf = (path: string): string | null => (path.includes("/") ? path.split("/")[0]! : null);
+const isTest = ({ file }: Import): boolean => /\.(test|testing)\.ts$/.test(file);
+
+describe("import order", () => {
+  it("reads imports at all", () => {
+    expect(imports.length).toBeGreaterThan(100);
+    expect(
+      imports.some(({ file, target }) => file === join("train", "step.ts") && target === "autodiff/index.js"),
+    ).toBe(true);
+  });
+
+  it("knows every folder", () => {
+    const folders = readdirSync(SRC, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    expect(folders.map(({ name }) => name).sort()).toEqual([...ORDER].sort());
+  });
+
+  it("points to the left only", () => {
+    const wrong = imports.filter((entry) => {
+      const [from, to] = [folderOf(entry.file), folderOf(entry.target)];
+      if (isTest(entry) || from === null || to === null || !ORDER.includes(to)) return false;
+      return ORDER.indexOf(to) > ORDER.indexOf(from);
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it("enters other folders through their index", () => {
+    const wrong = imports.filter((entry) => {
+      const [from, to] = [folderOf(entry.file), folderOf(entry.target)];
+      return to !== null && ORDER.includes(to) && to !== from && entry.target !== `${to}/index.js`;
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it.each([
+    ["onnxruntime-node", "runtime"],
+    ["sharp", "data", "report"],
+    ["commander", "cli"],
+    ["cli-progress", "cli"],
+  ])("imports %s where it belongs", (library, ...folders) => {
+    const users = imports.filter((entry) => entry.target === library && !isTest(entry));
+    expect(users.length).toBeGreaterThan(0);
+    expect(users.filter(({ file }) => !folders.includes(folderOf(file)!))).toEqual([]);
+  });
+});
