@@ -1,5 +1,5 @@
 import { efficientnetTop, inferenceGraph, isTrainable, type Model } from "../models/index.js";
-import { GraphBuilder, type Shape } from "../onnx/index.js";
+import { foldBatchNorms, GraphBuilder, type Shape } from "../onnx/index.js";
 import { type Program, packed } from "../runtime/index.js";
 import { type Optimizer, type StepGraph, stepGraph } from "../train/index.js";
 import type { TuneMode } from "./modes.js";
@@ -14,15 +14,13 @@ export interface Trunk {
 /** Name of the value at the cut, in all three graphs. */
 export const FEATURES = "features";
 
-/**
- * The frozen part: from pixels to the features at the cut, all BatchNorms by running statistics. Its weights are
- * constants, so ONNX Runtime folds the BatchNorms into the convolutions.
- */
+/** The frozen part: from pixels to the features at the cut, with the BatchNorms folded into the convolutions. */
 export function trunkOf(model: Model, { cut }: TuneMode, size: { resolution: number; batch: number }): Trunk {
   const { graph, network } = inferenceGraph(model, size);
   const value = network[cut];
   const trunk = { ...graph, name: "trunk", outputs: { [FEATURES]: value } };
-  return { program: packed(trunk, ({ name }) => model.tensors.get(name)!.data), featureShape: value.shape.slice(1) };
+  const folded = foldBatchNorms(trunk, ({ name }) => model.tensors.get(name)!.data);
+  return { program: packed(folded.graph, folded.data), featureShape: value.shape.slice(1) };
 }
 
 /** The part above the cut in inference mode, from features to `logits`. */
