@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { checkFixres, Fixres } from "./fixres.js";
 import { checkForward, Forward } from "./forward.js";
+import { checkPreprocess, Preprocess } from "./preprocess.js";
 import { allPassed, type EntryResult, line } from "./report.js";
 import { checkTrain, Train } from "./train.js";
 
@@ -13,6 +14,7 @@ const KINDS: readonly ((golden: unknown) => AsyncGenerator<EntryResult> | null)[
   (golden) => run(Forward.safeParse(golden), checkForward),
   (golden) => run(Train.safeParse(golden), checkTrain),
   (golden) => run(Fixres.safeParse(golden), checkFixres),
+  (golden) => run(Preprocess.safeParse(golden), checkPreprocess),
 ];
 
 function run<T>(

@@ -6,16 +6,20 @@ export const FILTERS = ["box", "bilinear", "hamming", "bicubic", "lanczos"] as c
 /** A resampling filter, by Pillow's definition of it. */
 export type Filter = (typeof FILTERS)[number];
 
-/** Bits after the point in a coefficient: 8 for the sample and 2 for overshoot are kept free of 32 (Pillow's Resample). */
+/**
+ * Bits after the point in a coefficient: 8 for the sample and 2 for overshoot are kept free of 32 (Pillow's Resample).
+ */
 export const PRECISION_BITS = 32 - 8 - 2;
 
-/** How one axis is resampled: output i is the sum over t < taps of `weights[i * taps + t]` times input `starts[i] + t`. */
+/**
+ * How one axis is resampled: output i is the sum over t < taps of `weights[i * taps + t]` times input `starts[i] + t`.
+ */
 export interface Coefficients {
   /** Inputs that each output reads; outputs that need fewer have weights of 0 and still read inside the axis. */
   readonly taps: number;
-  /** First input of each output [outputs]. */
+  /** First input of each output [count], never falling. */
   readonly starts: Int32Array;
-  /** Fixed-point weights [outputs, taps], `PRECISION_BITS` bits after the point. */
+  /** Fixed-point weights [count, taps], `PRECISION_BITS` bits after the point. */
   readonly weights: Int32Array;
 }
 
@@ -63,21 +67,28 @@ export function assertFilter(name: string): asserts name is Filter {
   }
 }
 
+/** A run of outputs of a resampled axis; the rest is cropped away, so nothing is computed for it. */
+export interface Span {
+  readonly first: number;
+  readonly count: number;
+}
+
 /** Random crops ask for ever new lengths; past this many bytes the oldest tables go. */
 const CACHE_BYTES = 16 << 20;
 const cache = new Map<string, Coefficients>();
 let cachedBytes = 0;
 
 /**
- * The weights that bring an axis of `inputs` samples to `outputs`, antialiased: the window widens with the scale when
- * shrinking (Pillow's Resample.c, 8 bits per channel, whole axis as its box). Tables are kept for later calls.
+ * The weights that bring an axis of `inputs` samples to `outputs`, for the outputs of `span`. The filter is
+ * antialiased: its window widens with the scale when shrinking (Pillow's Resample.c, 8 bits per channel). Tables are
+ * kept for later calls.
  * @param inputs - length of the source axis, at least 1  @param outputs - length of the result's axis, at least 1
  */
-export function coefficients(inputs: number, outputs: number, filter: Filter): Coefficients {
-  const key = `${filter} ${inputs} ${outputs}`;
+export function coefficients(inputs: number, outputs: number, filter: Filter, span: Span): Coefficients {
+  const key = `${filter} ${inputs} ${outputs} ${span.first} ${span.count}`;
   let table = cache.get(key);
   if (table === undefined) {
-    table = computeCoefficients(inputs, outputs, KERNELS[filter]);
+    table = computeCoefficients(inputs, outputs, KERNELS[filter], span);
     cache.set(key, table);
     cachedBytes += sizeOf(table);
     for (const [oldest, old] of cache) {
@@ -91,23 +102,28 @@ export function coefficients(inputs: number, outputs: number, filter: Filter): C
 
 const sizeOf = (table: Coefficients): number => table.starts.byteLength + table.weights.byteLength;
 
-function computeCoefficients(inputs: number, outputs: number, { support, weigh }: Kernel): Coefficients {
+function computeCoefficients(
+  inputs: number,
+  outputs: number,
+  { support, weigh }: Kernel,
+  { first, count }: Span,
+): Coefficients {
   const scale = inputs / outputs;
   const stretch = Math.max(scale, 1);
   const reach = support * stretch;
   const taps = Math.min(Math.ceil(reach) * 2 + 1, inputs);
-  const starts = new Int32Array(outputs);
-  const weights = new Int32Array(outputs * taps);
+  const starts = new Int32Array(count);
+  const weights = new Int32Array(count * taps);
   const window = new Float64Array(taps);
   let used = 1;
-  for (let i = 0; i < outputs; i++) {
-    const center = (i + 0.5) * scale;
-    const first = Math.max(Math.trunc(center - reach + 0.5), 0);
-    const count = Math.min(Math.trunc(center + reach + 0.5), inputs) - first;
+  for (let i = 0; i < count; i++) {
+    const center = (first + i + 0.5) * scale;
+    const start = Math.max(Math.trunc(center - reach + 0.5), 0);
+    const length = Math.min(Math.trunc(center + reach + 0.5), inputs) - start;
     let sum = 0;
-    for (let t = 0; t < count; t++) sum += window[t] = weigh((t + first - center + 0.5) * (1 / stretch));
-    starts[i] = first;
-    for (let t = 0; t < count; t++) {
+    for (let t = 0; t < length; t++) sum += window[t] = weigh((t + start - center + 0.5) * (1 / stretch));
+    starts[i] = start;
+    for (let t = 0; t < length; t++) {
       const weight = (sum === 0 ? window[t]! : window[t]! / sum) * (1 << PRECISION_BITS);
       weights[i * taps + t] = Math.trunc(weight < 0 ? weight - 0.5 : weight + 0.5);
       if (weights[i * taps + t] !== 0) used = Math.max(used, t + 1);
@@ -118,10 +134,10 @@ function computeCoefficients(inputs: number, outputs: number, { support, weigh }
 
 /** The same table with `taps` columns, each window moved back where it would read past the end of the axis. */
 function compact(table: Coefficients, taps: number, inputs: number): Coefficients {
-  const outputs = table.starts.length;
-  const starts = new Int32Array(outputs);
-  const weights = new Int32Array(outputs * taps);
-  for (let i = 0; i < outputs; i++) {
+  const count = table.starts.length;
+  const starts = new Int32Array(count);
+  const weights = new Int32Array(count * taps);
+  for (let i = 0; i < count; i++) {
     starts[i] = Math.min(table.starts[i]!, inputs - taps);
     const shift = table.starts[i]! - starts[i]!;
     for (let t = 0; t + shift < taps; t++) weights[i * taps + t + shift] = table.weights[i * table.taps + t]!;

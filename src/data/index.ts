@@ -1,21 +1,18 @@
 /**
- * Pictures from files to batches of bytes. In: folders of JPEG, PNG and WebP. Out: uint8 [N, R, R, 3] with labels, resized byte
- * for byte as Pillow does it.
+ * Pictures from files to batches of bytes. In: folders of JPEG, PNG and WebP, a folder a class as in torchvision's
+ * ImageFolder. Out: uint8 [N, R, R, 3] with labels, decoded and resized byte for byte as Pillow does it, cropped as
+ * torchvision does.
  *
  * @module
  */
-export { decodePicture, MAX_PIXELS } from "./decode.js";
+export { openPictureCache, type PictureCache } from "./cache.js";
+export { type DecodeOptions, decodePicture, MAX_PIXELS } from "./decode.js";
 export { assertFilter, FILTERS, type Filter } from "./filters.js";
-export { checkClasses, openFolder, openSplit, openSplits, type Sample, type Source, type Splits } from "./folder.js";
-export {
-  type BadPicture,
-  type Batch,
-  type LoadOptions,
-  loadBatches,
-  openPictureCache,
-  orderOf,
-  type PictureCache,
-} from "./loader.js";
-export type { Box, Picture } from "./picture.js";
+export { openFolder, type Sample, type Source } from "./folder.js";
+export { type BadPicture, type Batch, type LoadOptions, loadBatches, orderOf } from "./loader.js";
+export type { Picture } from "./picture.js";
 export { resize } from "./resample.js";
-export { CROP_MODES, type TestPreprocessing, type Transform, testTransform, trainTransform } from "./transforms.js";
+export { checkClasses, openSplit, openSplits, type SplitOptions, type Splits } from "./splits.js";
+export { CROP_MODES, type TestPreprocessing, testTransform } from "./test-transform.js";
+export { type TrainTransformOptions, trainTransform } from "./train-transform.js";
+export type { FixedTransform, Transform } from "./transform.js";

@@ -1,37 +1,18 @@
 import { availableParallelism } from "node:os";
-import { DataError } from "../errors.js";
+import { setImmediate } from "node:timers/promises";
+import { DataError, RequestError } from "../errors.js";
 import { random } from "../random.js";
+import { inOrder } from "./ahead.js";
+import type { PictureCache } from "./cache.js";
 import { decodePicture } from "./decode.js";
 import type { Sample, Source } from "./folder.js";
 import type { Picture } from "./picture.js";
-import type { Transform } from "./transforms.js";
+import type { Transform } from "./transform.js";
 
 /** A picture that could not be read. */
 export interface BadPicture {
   readonly name: string;
   readonly reason: string;
-}
-
-/** Decoded pictures of samples, by path. */
-export interface PictureCache {
-  get(path: string): Picture | undefined;
-  /** Keeps a picture while there is room. */
-  add(path: string, picture: Picture): void;
-}
-
-/** Keeps pictures until `maxBytes` are full; what came first stays, since every epoch wants all of them. */
-export function openPictureCache(maxBytes: number): PictureCache {
-  const pictures = new Map<string, Picture>();
-  let bytes = 0;
-  return {
-    get: (path) => pictures.get(path),
-    add(path, picture) {
-      if (pictures.has(path) || bytes + picture.data.length > maxBytes) return;
-      bytes += picture.data.length;
-      // A copy of its own: a decoder's buffer may be part of a larger pool.
-      pictures.set(path, { ...picture, data: picture.data.slice() });
-    },
-  };
 }
 
 export interface LoadOptions {
@@ -49,6 +30,8 @@ export interface LoadOptions {
   readonly onBadImage?: "stop" | "skip";
   readonly cache?: PictureCache;
   readonly signal?: AbortSignal;
+  /** Batches that are made while the consumer is busy with one; 2 unless given. */
+  readonly ahead?: number;
 }
 
 /** Pictures as a graph takes them. */
@@ -59,7 +42,7 @@ export interface Batch {
   readonly labels: Int32Array;
   /** Indices into the source's samples, [count]. */
   readonly samples: Int32Array;
-  /** How many rows hold pictures. */
+  /** How many rows hold pictures; 0 in a last batch that has nothing but bad ones to tell of. */
   readonly count: number;
   /** The position after it, where a resumed epoch starts. */
   readonly end: number;
@@ -67,43 +50,45 @@ export interface Batch {
   readonly bad: readonly BadPicture[];
 }
 
-/** Batches that are made while the consumer is busy with one. */
-const BATCHES_AHEAD = 2;
-
 /**
- * One epoch of batches, decoded ahead of the consumer within a bounded memory. A batch is a function of the source, the
- * options, seed and epoch; each sample's randomness comes from (seed, epoch, index), never from the order of arrival.
+ * One epoch of batches, made ahead of the consumer. What waits is transformed already, so the memory is that of `ahead`
+ * batches and of as many decoded pictures as are worked on at once, however large pictures are. A batch is a function
+ * of the source, the options, seed and epoch: each sample's randomness comes from (seed, epoch, index), never from the
+ * order of arrival.
  * @throws {DataError} naming a picture that cannot be read, unless those are skipped
+ * @throws {RequestError} if the batch size, `start` or `ahead` is not a whole number in range
  */
 export async function* loadBatches(source: Source, options: LoadOptions): AsyncGenerator<Batch> {
-  const { batchSize, start = 0, dropLast = false, signal } = options;
+  const { batchSize, start = 0, dropLast = false, onBadImage = "stop", signal, ahead = 2 } = options;
   const order = orderOf(source.samples.length, options);
-  const ahead = BATCHES_AHEAD * batchSize;
-  const decoding: Promise<Decoded>[] = [];
-  let next = start;
-  const limit = Math.max(2 * availableParallelism(), 4);
-  const gate = semaphore(limit);
-  const fill = (): void => {
-    for (; next < order.length && decoding.length < ahead; next++) {
-      const sample = source.samples[order[next]!]!;
-      decoding.push(gate(() => decode(sample, options.cache)));
-    }
-  };
+  assertWhole("batch size", batchSize, 1);
+  assertWhole("start", start, 0);
+  assertWhole("number of batches ahead", ahead, 1);
+  const rest = order.subarray(start);
+  const rows = inOrder(rest.length, (i) => makeRow(source.samples[rest[i]!]!, rest[i]!, options), {
+    running: Math.max(2 * availableParallelism(), 4),
+    waiting: ahead * batchSize,
+  });
 
+  let batch = emptyBatch(options);
   let position = start;
-  while (position < order.length) {
-    const batch = emptyBatch(options);
-    while (batch.count < batchSize && position < order.length) {
-      signal?.throwIfAborted();
-      fill();
-      const decoded = await decoding.shift()!;
-      const index = order[position++]!;
-      if ("error" in decoded) batch.reject(decoded.error, source.samples[index]!);
-      else batch.add(decoded.picture, index, source.samples[index]!.label);
-    }
-    if (batch.count < batchSize && (dropLast || (batch.count === 0 && batch.bad.length === 0))) return;
-    fill();
+  for await (const row of rows) {
+    signal?.throwIfAborted();
+    const index = order[position++]!;
+    const { name, label } = source.samples[index]!;
+    if (row instanceof Uint8Array) batch.add(row, index, label);
+    else if (onBadImage === "skip") batch.bad.push({ name, reason: row.message });
+    else throw new DataError(`${row.message} To leave such pictures out instead, skip them (--on-bad-image skip).`);
+    if (batch.count < batchSize) continue;
     yield batch.result(position);
+    batch = emptyBatch(options);
+  }
+  if (!dropLast && (batch.count > 0 || batch.bad.length > 0)) yield batch.result(position);
+}
+
+function assertWhole(what: string, value: number, least: number): void {
+  if (!Number.isSafeInteger(value) || value < least) {
+    throw new RequestError(`the ${what} is ${value}; give a whole number, at least ${least}.`);
   }
 }
 
@@ -117,39 +102,36 @@ export function orderOf(
   return order;
 }
 
-type Decoded = { readonly picture: Picture } | { readonly error: DataError };
-
-/** A picture or why there is none; other failures than the picture's own are thrown when it is awaited. */
-async function decode({ path }: Sample, cache: PictureCache | undefined): Promise<Decoded> {
-  const cached = cache?.get(path);
-  if (cached !== undefined) return { picture: cached };
+/** The bytes [R, R, 3] of a sample, or why there are none. */
+async function makeRow(
+  sample: Sample,
+  index: number,
+  { transform, seed, epoch, cache }: LoadOptions,
+): Promise<Uint8Array | DataError> {
   try {
-    const picture = await decodePicture(path);
-    cache?.add(path, picture);
-    return { picture };
+    const picture = await pictureOf(sample, cache);
+    const row = new Uint8Array(transform.resolution ** 2 * 3);
+    transform.apply(picture, row, 0, random(seed, "sample", epoch, index));
+    return row;
   } catch (error) {
-    if (error instanceof DataError) return { error };
+    if (error instanceof DataError) return error;
     throw error;
   }
 }
 
-/** Runs at most `limit` of the given functions at once, in the order in which they came. */
-function semaphore(limit: number): <T>(task: () => Promise<T>) => Promise<T> {
-  let running = 0;
-  const waiting: (() => void)[] = [];
-  return async (task) => {
-    if (running >= limit) await new Promise<void>((resolve) => waiting.push(resolve));
-    running++;
-    try {
-      return await task();
-    } finally {
-      running--;
-      waiting.shift()?.();
-    }
-  };
+async function pictureOf({ path }: Sample, cache: PictureCache | undefined): Promise<Picture> {
+  const kept = cache?.get(path);
+  if (kept !== undefined) {
+    // Without this, an epoch of kept pictures would never let timers, messages and signals in.
+    await setImmediate();
+    return kept;
+  }
+  const picture = await decodePicture(path);
+  cache?.add(path, picture);
+  return picture;
 }
 
-function emptyBatch({ transform, batchSize, seed, epoch, onBadImage = "stop" }: LoadOptions) {
+function emptyBatch({ transform, batchSize }: LoadOptions) {
   const bytes = transform.resolution ** 2 * 3;
   const pixels = new Uint8Array(batchSize * bytes);
   const labels = new Int32Array(batchSize);
@@ -161,16 +143,10 @@ function emptyBatch({ transform, batchSize, seed, epoch, onBadImage = "stop" }: 
       return count;
     },
     bad,
-    reject(error: DataError, { name }: Sample): void {
-      if (onBadImage === "stop")
-        throw new DataError(`${error.message} Mend or remove it, or skip such pictures (--on-bad-image skip).`);
-      bad.push({ name, reason: error.message });
-    },
-    add(picture: Picture, index: number, label: number): void {
-      transform.apply(picture, pixels, count * bytes, random(seed, "sample", epoch, index));
+    add(row: Uint8Array, index: number, label: number): void {
+      pixels.set(row, count * bytes);
       labels[count] = label;
-      samples[count] = index;
-      count++;
+      samples[count++] = index;
     },
     result: (end: number): Batch => ({ pixels, labels, samples: samples.slice(0, count), count, end, bad }),
   };

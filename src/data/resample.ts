@@ -61,23 +61,26 @@ export function resizeInto(
   const bytes = crop.width * 3;
   const to = { data: new Uint8ClampedArray(out.buffer, out.byteOffset, out.length), offset, stride };
 
-  const columns = box.width === width ? undefined : coefficients(box.width, width, filter);
-  const rows = box.height === height ? undefined : coefficients(box.height, height, filter);
+  // An axis that keeps its length needs no pass: every filter would leave it as it is.
+  const columns =
+    box.width === width ? null : coefficients(box.width, width, filter, { first: crop.left, count: crop.width });
+  const rows =
+    box.height === height ? null : coefficients(box.height, height, filter, { first: crop.top, count: crop.height });
   // Input rows that the crop's rows are made of.
-  const top = rows ? rows.starts[crop.top]! : crop.top;
-  const bottom = rows ? rows.starts[crop.top + crop.height - 1]! + rows.taps : crop.top + crop.height;
+  const top = rows ? rows.starts[0]! : crop.top;
+  const bottom = rows ? rows.starts[crop.height - 1]! + rows.taps : crop.top + crop.height;
 
-  let from: Rows<Uint8Array | Uint8ClampedArray> = {
+  let from: Rows = {
     data: picture.data,
     offset: ((box.top + top) * picture.width + box.left + (columns ? 0 : crop.left)) * 3,
     stride: picture.width * 3,
   };
   if (columns) {
     const narrowed = rows ? { data: scratchOf(bytes * (bottom - top)), offset: 0, stride: bytes } : to;
-    horizontalPass(columns, from as Rows<Uint8Array>, narrowed, crop.left, crop.width, bottom - top);
+    horizontalPass(columns, from, narrowed, bottom - top);
     from = narrowed;
   }
-  if (rows) verticalPass(rows, from, to, crop.top, crop.height, bytes, top);
+  if (rows) verticalPass(rows, from, to, bytes, top);
   else if (!columns) copyRows(from, to, crop.height, bytes);
   if (request.mirror) mirrorRows(to, crop.height, crop.width);
 }
@@ -88,12 +91,7 @@ function scratchOf(bytes: number): Uint8ClampedArray<ArrayBuffer> {
   return scratch;
 }
 
-function copyRows(
-  from: Rows<Uint8Array | Uint8ClampedArray>,
-  to: Rows<Uint8ClampedArray>,
-  rows: number,
-  bytes: number,
-) {
+function copyRows(from: Rows, to: Rows<Uint8ClampedArray>, rows: number, bytes: number): void {
   for (let y = 0; y < rows; y++) {
     const start = from.offset + y * from.stride;
     to.data.set(from.data.subarray(start, start + bytes), to.offset + y * to.stride);

@@ -1,5 +1,6 @@
 import { ShapeError, UnsupportedOperatorError } from "../errors.js";
 import {
+  ARRAYS,
   type Attribute,
   type Attributes,
   type DataType,
@@ -30,17 +31,6 @@ interface SliceBounds {
   readonly steps?: readonly number[];
 }
 
-const ARRAYS = {
-  float32: Float32Array,
-  float16: Uint16Array,
-  float64: Float64Array,
-  uint8: Uint8Array,
-  int8: Int8Array,
-  int32: Int32Array,
-  int64: BigInt64Array,
-  bool: Uint8Array,
-} as const satisfies Record<DataType, unknown>;
-
 /**
  * Writes graphs: each method adds one ONNX operator, infers what it gives, and returns that value. The same operator on
  * the same operands gives the same value, so that nothing is computed twice whoever asks for it.
@@ -57,6 +47,11 @@ export class GraphBuilder {
   private readonly known = new Map<string, readonly Value[]>();
   private readonly ids = new Map<Value, number>();
   private prefix = "";
+
+  /** @param taken - names that stand for something else already, in a graph that is written on */
+  constructor(taken: Iterable<string> = []) {
+    for (const name of taken) this.unique(name);
+  }
 
   /** Runs `body` with `name/` before the names of all that it adds. */
   scope<T>(name: string, body: () => T): T {
@@ -92,7 +87,7 @@ export class GraphBuilder {
     });
     // Small constants (scalars, axes, shapes) recur hundreds of times in a training graph.
     if (data.length > 16) return make();
-    return this.remember(`constant ${type} [${shape.join()}] ${data.join()}`, () => [make()])[0]!;
+    return this.remember(`constant ${type} [${shape.join()}] ${Array.from(data, literal).join()}`, () => [make()])[0]!;
   }
 
   /** A float32 scalar, or a scalar of another type. */
@@ -113,8 +108,8 @@ export class GraphBuilder {
    * @throws {ShapeError} for operands that do not go together
    */
   op(op: string, inputs: readonly (Value | null)[], attributes: Attributes = {}, name = op): readonly Value[] {
-    const operator: Operator | undefined = OPERATORS[op as OperatorName];
-    if (operator === undefined) {
+    const operator: Operator | null = Object.hasOwn(OPERATORS, op) ? OPERATORS[op as OperatorName] : null;
+    if (operator === null) {
       throw new UnsupportedOperatorError(
         `operator "${op}" of node "${name}" is not supported. Supported: ${Object.keys(OPERATORS).join(", ")}.`,
       );
@@ -133,6 +128,8 @@ export class GraphBuilder {
       const outputs: Value[] = [];
       const node: Node = { op, name: this.unique(path), inputs, attributes, outputs };
       types.forEach((type, index) => {
+        if (!type.shape.every((n) => Number.isSafeInteger(n) && n >= 0))
+          throw new ShapeError(`${op} "${path}": its result ${index} would be ${showShape(type.shape)}.`);
         outputs.push({
           ...type,
           name: index === 0 ? node.name : `${node.name}:${index}`,
@@ -297,6 +294,9 @@ export class GraphBuilder {
     return count === 0 ? name : this.unique(`${name}_${count}`);
   }
 }
+
+/** Text that differs wherever two elements do; -0 is printed as 0 otherwise. */
+const literal = (element: number | bigint): string => (Object.is(element, -0) ? "-0" : String(element));
 
 const spelledOut = ({
   strides = [1, 1],

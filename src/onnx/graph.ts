@@ -13,6 +13,18 @@ export type TypedArray =
   | Int32Array
   | BigInt64Array;
 
+/** The array type of each element type. */
+export const ARRAYS = {
+  float32: Float32Array,
+  float16: Uint16Array,
+  float64: Float64Array,
+  uint8: Uint8Array,
+  int8: Int8Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  bool: Uint8Array,
+} as const satisfies Record<DataType, unknown>;
+
 /** Dimensions of a tensor, outermost first; always known numbers, since a graph is emitted per resolution and batch. */
 export type Shape = readonly number[];
 

@@ -2,10 +2,12 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { RequestError } from "../errors.js";
 import {
   type Attribute,
+  elements,
   type Graph,
   type Node,
   nodesFor,
   parametersFor,
+  showShape,
   type TensorType,
   type TypedArray,
   type Value,
@@ -25,11 +27,13 @@ import {
   ValueInfoProtoSchema,
 } from "./proto/onnx_pb.js";
 
-/** Where the data of a parameter is: in memory, in a file beside the graph, or fed as an input at each run. */
-export type Binding =
+/** Where the data of a parameter is: in memory, or in a file beside the graph. */
+export type StoredBinding =
   | { readonly kind: "data"; readonly data: TypedArray }
-  | { readonly kind: "file"; readonly location: string; readonly offset: number; readonly length: number }
-  | { readonly kind: "input" };
+  | { readonly kind: "file"; readonly location: string; readonly offset: number; readonly length: number };
+
+/** How a parameter is bound: to data, or fed as an input at each run. */
+export type Binding = StoredBinding | { readonly kind: "input" };
 
 export interface SerializeOptions {
   /** How each parameter is bound; every one is an input where this is absent. */
@@ -40,45 +44,42 @@ export interface SerializeOptions {
 
 /**
  * A graph as the bytes of an ONNX model (IR 9, opset 18). Nodes that no output needs are left out. A parameter in a file
- * becomes external data, so that the graph itself is a few kilobytes.
- * @throws {RequestError} where the bound data do not fit a parameter's shape
+ * becomes external data, so that the graph itself is a few kilobytes. Parameters are initializers and constants are
+ * `Constant` nodes, which tells them apart when the model is read again.
+ * @throws {RequestError} where bound data do not fit a parameter's shape, two inputs, parameters or outputs share a name,
+ * or an output needs an input that the graph does not list
  */
 export function serialize(
   graph: Graph,
   { bind = () => ({ kind: "input" }), metadata = {} }: SerializeOptions = {},
 ): Uint8Array {
   const outputs = Object.entries(graph.outputs);
-  const nodes = nodesFor(Object.values(graph.outputs));
-  const aliases = new Map(outputs.map(([name, value]) => [value, name]));
-  // An output carries its own name where a node makes it; anything else reaches it through an Identity.
-  const rename = new Map(
-    outputs
-      .filter(([name, value]) => value.source.kind === "node" && aliases.get(value) === name)
-      .map(([name, value]) => [value, name]),
-  );
-  const nameOf = (value: Value | null): string => (value === null ? "" : (rename.get(value) ?? value.name));
+  const roots = Object.values(graph.outputs);
+  const nodes = nodesFor(roots);
+  const operands = new Set([...nodes.flatMap((node) => node.inputs), ...roots]);
+  const parameters = parametersFor(roots);
+  const nameOf = namesOf(graph, parameters, nodes);
 
   const initializer: TensorProto[] = [];
   const inputs = graph.inputs.map((value) => valueInfo(value.name, value));
-  for (const parameter of parametersFor(Object.values(graph.outputs))) {
+  for (const parameter of parameters) {
     const binding = bind(parameter);
     if (binding.kind === "input") inputs.push(valueInfo(parameter.name, parameter));
     else initializer.push(tensorProto(parameter, binding));
   }
-  const constants = new Set([...nodes.flatMap((node) => node.inputs), ...Object.values(graph.outputs)]);
-  for (const value of constants) {
-    if (value?.source.kind === "constant")
-      initializer.push(tensorProto(value, { kind: "data", data: value.source.data }));
-  }
+  const constants = [...operands].flatMap((value) =>
+    value?.source.kind === "constant" ? [constantNode(nameOf(value), value, value.source.data)] : [],
+  );
+  // An output carries its own name where a node makes it; anything else reaches it through an Identity.
   const identities = outputs
-    .filter(([name, value]) => rename.get(value) !== name)
+    .filter(([name, value]) => nameOf(value) !== name)
     .map(([name, value]) =>
       create(NodeProtoSchema, { name, opType: "Identity", input: [nameOf(value)], output: [name] }),
     );
 
   const proto = create(GraphProtoSchema, {
     name: graph.name,
-    node: [...nodes.map((node) => nodeProto(node, nameOf)), ...identities],
+    node: [...constants, ...nodes.map((node) => nodeProto(node, nameOf)), ...identities],
     initializer,
     input: inputs,
     output: outputs.map(([name, value]) => valueInfo(name, value)),
@@ -92,6 +93,56 @@ export function serialize(
   });
   return toBinary(ModelProtoSchema, model);
 }
+
+/**
+ * The name of each value in the model, "" for an absent operand. Inputs, parameters and outputs keep theirs; what is inside
+ * gives way, since a graph may hold values of several builders.
+ */
+function namesOf(graph: Graph, parameters: readonly Value[], nodes: readonly Node[]): (value: Value | null) => string {
+  const names = new Map<Value, string>();
+  const taken = new Set<string>();
+  for (const value of [...graph.inputs, ...parameters]) {
+    if (taken.has(value.name))
+      throw new RequestError(`graph "${graph.name}" has two inputs or parameters "${value.name}"; rename one.`);
+    taken.add(value.name);
+    names.set(value, value.name);
+  }
+  for (const [name, value] of Object.entries(graph.outputs)) {
+    // A graph may hand an input on under the same name.
+    if (taken.has(name) && names.get(value) !== name)
+      throw new RequestError(`output "${name}" of graph "${graph.name}" has the name of an input; rename one.`);
+    taken.add(name);
+    if (value.source.kind === "node") names.set(value, name);
+  }
+  const give = (value: Value): void => {
+    let name = value.name;
+    for (let i = 1; taken.has(name); i++) name = `${value.name}_${i}`;
+    taken.add(name);
+    names.set(value, name);
+  };
+  const roots = Object.values(graph.outputs);
+  for (const value of [...nodes.flatMap(({ inputs, outputs }) => [...inputs, ...outputs]), ...roots]) {
+    if (value === null || names.has(value)) continue;
+    if (value.source.kind === "input")
+      throw new RequestError(`graph "${graph.name}" needs the input "${value.name}", which it does not list.`);
+    give(value);
+  }
+  return (value) => (value === null ? "" : names.get(value)!);
+}
+
+const constantNode = (name: string, value: Value, data: TypedArray) =>
+  create(NodeProtoSchema, {
+    name,
+    opType: "Constant",
+    output: [name],
+    attribute: [
+      create(AttributeProtoSchema, {
+        name: "value",
+        type: AttributeProto_AttributeType.TENSOR,
+        t: tensorProto(value, { kind: "data", data }),
+      }),
+    ],
+  });
 
 const valueInfo = (name: string, { type, shape }: TensorType) =>
   create(ValueInfoProtoSchema, {
@@ -107,7 +158,7 @@ const valueInfo = (name: string, { type, shape }: TensorType) =>
     },
   });
 
-function tensorProto(value: Value, binding: Exclude<Binding, { kind: "input" }>): TensorProto {
+function tensorProto(value: Value, binding: StoredBinding): TensorProto {
   const tensor = create(TensorProtoSchema, {
     name: value.name,
     dataType: TYPE_CODES[value.type],
@@ -116,10 +167,10 @@ function tensorProto(value: Value, binding: Exclude<Binding, { kind: "input" }>)
   switch (binding.kind) {
     case "data": {
       const { buffer, byteOffset, byteLength, length } = binding.data;
-      const wanted = value.shape.reduce((a, b) => a * b, 1);
+      const wanted = elements(value.shape);
       if (length !== wanted)
         throw new RequestError(
-          `parameter "${value.name}" [${value.shape.join(", ")}] was bound to ${length} elements; ${wanted} are needed.`,
+          `parameter "${value.name}" ${showShape(value.shape)} was bound to ${length} elements; ${wanted} are needed.`,
         );
       tensor.rawData = new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
       break;

@@ -1,5 +1,4 @@
-import type { TensorType } from "../graph.js";
-import { axisOf } from "../graph.js";
+import { axisOf, type TensorType } from "../graph.js";
 import { broadcast, type Call, intAttribute, type Operator, reject, required } from "./operator.js";
 
 const unary = (attributes: Operator["attributes"] = {}): Operator => ({
@@ -20,15 +19,30 @@ const alongAxis: Operator = {
   },
 };
 
-/** The type of two operands of one element type, broadcast together. */
-function combined(call: Call): TensorType {
-  const [a, b] = [required(call, 0), required(call, 1)];
-  if (a.type !== b.type) reject(call, `operands are ${a.type} and ${b.type}; cast one of them.`);
-  return { type: a.type, shape: broadcast(call, a.shape, b.shape) };
+/** The type of operands of one element type, broadcast together. */
+function combined(call: Call, operands = 2): TensorType {
+  let { type, shape } = typeOf(call);
+  for (let i = 1; i < operands; i++) {
+    const operand = required(call, i);
+    if (operand.type !== type) reject(call, `operands are ${type} and ${operand.type}; cast one of them.`);
+    shape = broadcast(call, shape, operand.shape);
+  }
+  return { type, shape };
 }
 
 const binary: Operator = { attributes: {}, infer: (call) => [combined(call)] };
+const variadic: Operator = { attributes: {}, infer: (call) => [combined(call, call.inputs.length)] };
 const comparison: Operator = { attributes: {}, infer: (call) => [{ ...combined(call), type: "bool" }] };
+
+/** Of truth values only. */
+const logical = (operands: number): Operator => ({
+  attributes: {},
+  infer(call) {
+    const result = combined(call, operands);
+    if (result.type !== "bool") reject(call, `operands are ${result.type}, not bool.`);
+    return [result];
+  },
+});
 
 /** Operators that work on each element by itself, and the softmaxes. */
 export const ELEMENTWISE = {
@@ -43,7 +57,7 @@ export const ELEMENTWISE = {
   LeakyRelu: unary({ alpha: "float" }),
   Log: unary(),
   Neg: unary(),
-  Not: unary(),
+  Not: logical(1),
   Reciprocal: unary(),
   Relu: unary(),
   Round: unary(),
@@ -59,10 +73,10 @@ export const ELEMENTWISE = {
   Mul: binary,
   Div: binary,
   Pow: binary,
-  Max: binary,
-  Min: binary,
-  And: binary,
-  Or: binary,
+  Max: variadic,
+  Min: variadic,
+  And: logical(2),
+  Or: logical(2),
   Equal: comparison,
   Greater: comparison,
   GreaterOrEqual: comparison,

@@ -8,6 +8,7 @@ import {
   type Operator,
   reject,
   required,
+  unsupported,
 } from "./operator.js";
 
 /** ONNX's numbers for element types (TensorProto.DataType). */
@@ -23,6 +24,13 @@ export const TYPE_CODES = {
 } as const satisfies Record<DataType, number>;
 
 const where = (call: Call): string => `${call.op} "${call.name}"`;
+
+/** The axes that input `i` names, from the front, each once. */
+function namedAxes(call: Call, i: number, rank: number): number[] {
+  const axes = constantInts(call, i).map((axis) => axisOf(axis, rank, where(call)));
+  if (new Set(axes).size !== axes.length) reject(call, `the axes ${axes.join(", ")} name one twice.`);
+  return axes;
+}
 
 /** The shape that Reshape gives: 0 copies a dimension, one -1 takes what is left. */
 function reshaped(call: Call, from: Shape, wanted: readonly number[]): number[] {
@@ -66,7 +74,8 @@ export const LAYOUT = {
       const axis = axisOf(intAttribute(call, "axis", 0), first.shape.length, where(call));
       let length = 0;
       for (const i of call.inputs.keys()) {
-        const { shape } = required(call, i);
+        const { type, shape } = required(call, i);
+        if (type !== first.type) reject(call, `input ${i} is ${type}, not ${first.type}; cast it.`);
         if (shape.length !== first.shape.length || shape.some((n, d) => d !== axis && n !== first.shape[d])) {
           reject(call, `input ${i} differs outside axis ${axis}.`);
         }
@@ -81,7 +90,7 @@ export const LAYOUT = {
       const { type, shape } = required(call, 0);
       const block = intAttribute(call, "blocksize", 0);
       const [n, c, h, w] = shape;
-      if (shape.length !== 4 || c! % (block * block) !== 0)
+      if (shape.length !== 4 || block < 1 || c! % (block * block) !== 0)
         reject(call, `the channels must be a multiple of ${block}².`);
       return [{ type, shape: [n!, c! / (block * block), h! * block, w! * block] }];
     },
@@ -99,6 +108,8 @@ export const LAYOUT = {
       const { type, shape } = required(call, 0);
       const axis = intAttribute(call, "axis", 1);
       const cut = axis < 0 ? axis + shape.length : axis;
+      if (cut < 0 || cut > shape.length)
+        reject(call, `axis ${axis} is no place to cut; give -${shape.length}..${shape.length}.`);
       return [{ type, shape: [elements(shape.slice(0, cut)), elements(shape.slice(cut))] }];
     },
   },
@@ -107,6 +118,8 @@ export const LAYOUT = {
     infer(call) {
       const [data, indices] = [required(call, 0), required(call, 1)];
       const axis = axisOf(intAttribute(call, "axis", 0), data.shape.length, where(call));
+      if (indices.type !== "int32" && indices.type !== "int64")
+        reject(call, `the indices are ${indices.type}; cast them to int64.`);
       return [
         { type: data.type, shape: [...data.shape.slice(0, axis), ...indices.shape, ...data.shape.slice(axis + 1)] },
       ];
@@ -117,14 +130,13 @@ export const LAYOUT = {
     infer(call) {
       const { type, shape } = required(call, 0);
       const pads = constantInts(call, 1);
-      const axes = call.inputs[3]
-        ? constantInts(call, 3).map((a) => axisOf(a, shape.length, where(call)))
-        : [...shape.keys()];
+      const axes = call.inputs[3] ? namedAxes(call, 3, shape.length) : [...shape.keys()];
       if (pads.length !== 2 * axes.length)
         reject(call, `${pads.length} pads do not fit ${axes.length} axes; give begins, then ends.`);
       const padded = [...shape];
       axes.forEach((axis, i) => {
         padded[axis]! += pads[i]! + pads[i + axes.length]!;
+        if (padded[axis]! < 0) reject(call, `${pads[i]} and ${pads[i + axes.length]} cut more than axis ${axis} has.`);
       });
       return [{ type, shape: padded }];
     },
@@ -133,7 +145,10 @@ export const LAYOUT = {
     attributes: { allowzero: "int" },
     infer(call) {
       const { type, shape } = required(call, 0);
-      return [{ type, shape: reshaped(call, shape, constantInts(call, 1)) }];
+      const wanted = constantInts(call, 1);
+      if (intAttribute(call, "allowzero", 0) === 1 && wanted.includes(0))
+        unsupported(call, "allowzero with a 0 in the shape makes an empty tensor.");
+      return [{ type, shape: reshaped(call, shape, wanted) }];
     },
   },
   Slice: {
@@ -141,10 +156,15 @@ export const LAYOUT = {
     infer(call) {
       const { type, shape } = required(call, 0);
       const [starts, ends] = [constantInts(call, 1), constantInts(call, 2)];
-      const axes = call.inputs[3]
-        ? constantInts(call, 3).map((a) => axisOf(a, shape.length, where(call)))
-        : [...starts.keys()];
+      const axes = call.inputs[3] ? namedAxes(call, 3, shape.length) : [...starts.keys()];
       const steps = call.inputs[4] ? constantInts(call, 4) : starts.map(() => 1);
+      if ([starts, ends, steps].some(({ length }) => length !== axes.length) || axes.length > shape.length) {
+        reject(
+          call,
+          `${starts.length} starts, ${ends.length} ends, ${axes.length} axes and ${steps.length} steps do not go together.`,
+        );
+      }
+      if (steps.includes(0)) reject(call, "a step is 0; give 1 or more, or -1 or less to run backwards.");
       const cut = [...shape];
       axes.forEach((axis, i) => {
         cut[axis] = sliced(shape[axis]!, starts[i]!, ends[i]!, steps[i]!);
@@ -156,9 +176,7 @@ export const LAYOUT = {
     attributes: {},
     infer(call) {
       const { type, shape } = required(call, 0);
-      const axes = call.inputs[1]
-        ? constantInts(call, 1).map((a) => axisOf(a, shape.length, where(call)))
-        : [...shape.keys()].filter((i) => shape[i] === 1);
+      const axes = call.inputs[1] ? namedAxes(call, 1, shape.length) : [...shape.keys()].filter((i) => shape[i] === 1);
       for (const axis of axes) if (shape[axis] !== 1) reject(call, `axis ${axis} has ${shape[axis]} elements, not 1.`);
       return [{ type, shape: shape.filter((_, i) => !axes.includes(i)) }];
     },
@@ -177,9 +195,8 @@ export const LAYOUT = {
     attributes: {},
     infer(call) {
       const { type, shape } = required(call, 0);
-      const axes = constantInts(call, 1);
-      const rank = shape.length + axes.length;
-      const added = new Set(axes.map((a) => axisOf(a, rank, where(call))));
+      const rank = shape.length + elements(required(call, 1).shape);
+      const added = new Set(namedAxes(call, 1, rank));
       const rest = [...shape];
       return [{ type, shape: Array.from({ length: rank }, (_, i) => (added.has(i) ? 1 : rest.shift()!)) }];
     },

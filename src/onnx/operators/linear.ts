@@ -1,5 +1,14 @@
 import { type Attributes, type Shape, showShape } from "../graph.js";
-import { broadcast, type Call, intAttribute, intsAttribute, type Operator, reject, required } from "./operator.js";
+import {
+  broadcast,
+  type Call,
+  intAttribute,
+  intsAttribute,
+  type Operator,
+  reject,
+  required,
+  unsupported,
+} from "./operator.js";
 
 /** Geometry of a convolution or pooling window, all of it explicit. */
 export interface WindowAttributes {
@@ -31,37 +40,60 @@ function windows(call: Call, length: number, kernel: number, axis: 0 | 1): numbe
       `a window of ${reach} does not fit ${length} + ${pads[axis]} + ${pads[axis + 2]} along spatial axis ${axis}.`,
     );
   }
-  return (
-    (intAttribute(call, "ceil_mode", 0) === 1 ? Math.ceil(room / strides[axis]) : Math.floor(room / strides[axis])) + 1
-  );
+  if (intAttribute(call, "ceil_mode", 0) !== 1) return Math.floor(room / strides[axis]) + 1;
+  const count = Math.ceil(room / strides[axis]) + 1;
+  // A window that would begin beyond the last row, in the padding, is left out.
+  return (count - 1) * strides[axis] >= length + pads[axis] ? count - 1 : count;
 }
 
+/** The shape of the pictures that a window moves over, once the window's attributes are known to be whole. */
 function images(call: Call): Shape {
   const { shape } = required(call, 0);
   if (shape.length !== 4) reject(call, "the input must be [N, C, H, W]; only two spatial axes are supported.");
   if (![undefined, "NOTSET"].includes(call.attributes.auto_pad as string | undefined)) {
-    reject(call, `auto_pad "${call.attributes.auto_pad}" is not supported; write the pads out.`);
+    unsupported(call, `auto_pad "${call.attributes.auto_pad}" is not supported; write the pads out.`);
+  }
+  const { strides, dilations, pads } = windowOf(call.attributes);
+  for (const [name, list, count] of [
+    ["strides", strides, 2],
+    ["dilations", dilations, 2],
+    ["pads", pads, 4],
+  ] as const) {
+    if (list.length !== count || !list.every((n) => Number.isInteger(n) && (name === "pads" || n > 0)))
+      reject(call, `${name} [${list.join(", ")}] must be ${count} ${name === "pads" ? "whole" : "positive"} numbers.`);
   }
   return shape;
 }
 
-const pool: Operator = {
-  attributes: {
-    kernel_shape: "ints",
-    strides: "ints",
-    pads: "ints",
-    dilations: "ints",
-    auto_pad: "string",
-    ceil_mode: "int",
-    count_include_pad: "int",
-    storage_order: "int",
-  },
+/** Fails where the weight is of another type or kernel than the node says. */
+function checkKernel(call: Call): void {
+  const [x, weight] = [required(call, 0), required(call, 1)];
+  if (weight.type !== x.type) reject(call, `operands are ${x.type} and ${weight.type}; cast one of them.`);
+  if (weight.shape.length !== 4) reject(call, "the weight must be [O, C/group, kH, kW].");
+  const kernel = intsAttribute(call, "kernel_shape", weight.shape.slice(2));
+  if (kernel.join() !== weight.shape.slice(2).join())
+    reject(call, `kernel_shape [${kernel.join(", ")}] is not the weight's; leave it out.`);
+}
+
+const pooling = {
+  kernel_shape: "ints",
+  strides: "ints",
+  pads: "ints",
+  auto_pad: "string",
+  ceil_mode: "int",
+} as const;
+
+const pool = (attributes: Operator["attributes"]): Operator => ({
+  attributes,
   infer(call) {
     const [n, c, h, w] = images(call);
-    const [kh, kw] = intsAttribute(call, "kernel_shape", []);
+    const kernel = intsAttribute(call, "kernel_shape", []);
+    if (kernel.length !== 2 || kernel.some((k) => k < 1))
+      reject(call, `kernel_shape [${kernel.join(", ")}] must be 2 positive numbers.`);
+    const [kh, kw] = kernel;
     return [{ type: required(call, 0).type, shape: [n!, c!, windows(call, h!, kh!, 0), windows(call, w!, kw!, 1)] }];
   },
-};
+});
 
 const convolution = {
   kernel_shape: "ints",
@@ -74,8 +106,8 @@ const convolution = {
 
 /** Operators that multiply and add: convolutions, matrix products, pooling, normalisation. */
 export const LINEAR = {
-  AveragePool: pool,
-  MaxPool: pool,
+  AveragePool: pool({ ...pooling, count_include_pad: "int" }),
+  MaxPool: pool({ ...pooling, dilations: "ints", storage_order: "int" }),
   GlobalAveragePool: {
     attributes: {},
     infer(call) {
@@ -87,10 +119,10 @@ export const LINEAR = {
     attributes: convolution,
     infer(call) {
       const [n, c, h, w] = images(call);
+      checkKernel(call);
       const weight = required(call, 1).shape;
       const [out, perGroup, kh, kw] = weight;
       const group = intAttribute(call, "group", 1);
-      if (weight.length !== 4) reject(call, "the weight must be [O, C/group, kH, kW].");
       if (c !== perGroup! * group) {
         reject(
           call,
@@ -109,6 +141,9 @@ export const LINEAR = {
     attributes: { ...convolution, output_padding: "ints", output_shape: "ints" },
     infer(call) {
       const [n, c, h, w] = images(call);
+      checkKernel(call);
+      if (call.attributes.output_shape !== undefined)
+        unsupported(call, "output_shape is not supported; write pads and output_padding out.");
       const [channels, perGroup, kh, kw] = required(call, 1).shape;
       if (c !== channels) reject(call, `input has ${c} channels, but the weight takes ${channels}.`);
       const { strides, dilations, pads, group } = windowOf(call.attributes);
@@ -152,6 +187,7 @@ export const LINEAR = {
     infer(call) {
       const { type, shape } = required(call, 0);
       const channels = shape[1];
+      if (shape.length < 2) reject(call, "the input must be [N, C, ...].");
       for (let i = 1; i < 5; i++) {
         const operand = required(call, i).shape;
         if (operand.length !== 1 || operand[0] !== channels)

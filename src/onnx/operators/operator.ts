@@ -25,6 +25,11 @@ export function reject(call: Call, reason: string): never {
   throw new ShapeError(`${call.op} "${call.name}" of ${shapes}: ${reason}`);
 }
 
+/** Fails where an operator is used in a way that ONNX has but this project has not. */
+export function unsupported(call: Call, reason: string): never {
+  throw new UnsupportedOperatorError(`${call.op} "${call.name}": ${reason}`);
+}
+
 /** The i-th input, which this operator cannot do without. */
 export function required(call: Call, i: number): Value {
   return call.inputs[i] ?? reject(call, `input ${i} is missing.`);
@@ -34,8 +39,9 @@ export function required(call: Call, i: number): Value {
 export function constantInts(call: Call, i: number): number[] {
   const data = constantData(required(call, i));
   if (data === null) {
-    throw new UnsupportedOperatorError(
-      `${call.op} "${call.name}": input ${i} is computed by the graph; only constants are supported there, since every shape must be known.`,
+    unsupported(
+      call,
+      `input ${i} is computed by the graph; only constants are supported there, since every shape must be known.`,
     );
   }
   return Array.from(data as ArrayLike<number | bigint>, Number);

@@ -1,5 +1,5 @@
 import { axisOf, type TensorType } from "../graph.js";
-import { type Call, constantInts, intAttribute, type Operator, required } from "./operator.js";
+import { type Call, constantInts, intAttribute, type Operator, required, unsupported } from "./operator.js";
 
 /** The shape that is left when the axes of input 1 (all, where it is absent) are reduced. */
 function reduced(call: Call, axes: readonly number[]): TensorType {
@@ -15,7 +15,12 @@ function reduced(call: Call, axes: readonly number[]): TensorType {
 
 const reduction: Operator = {
   attributes: { keepdims: "int", noop_with_empty_axes: "int" },
-  infer: (call) => [reduced(call, call.inputs[1] ? constantInts(call, 1) : [])],
+  infer(call) {
+    const axes = call.inputs[1] ? constantInts(call, 1) : [];
+    if (axes.length === 0 && intAttribute(call, "noop_with_empty_axes", 0) === 1)
+      unsupported(call, "noop_with_empty_axes without axes reduces nothing; leave the operator out.");
+    return [reduced(call, axes)];
+  },
 };
 
 /** Operators that shrink axes to one element. Opset 18: the axes are an input. */
