@@ -29,7 +29,7 @@ export async function predict(
   options: Omit<EvaluateOptions, "cache" | "task">,
 ): Promise<{ predictions: Prediction[]; bad: BadPicture[] }> {
   const { preprocessing, onBadImage, signal, device, threads, progress = silent } = options;
-  const batchSize = Math.min(options.batchSize ?? 16, images.length);
+  const batchSize = Math.max(1, Math.min(options.batchSize ?? 16, images.length));
   const program = inferenceProgram(model, { resolution: preprocessing.resolution, batch: batchSize });
   const session = await openSession(program, { device, threads });
   const source: Source = {

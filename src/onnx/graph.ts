@@ -101,14 +101,15 @@ export function constantData(value: Value): TypedArray | null {
 /**
  * The nodes that the given values need, each after those that it needs itself. What they don't need is left out, so this
  * is dead-node removal too.
+ * @param known - values that need nothing, because they are given
  */
-export function nodesFor(values: Iterable<Value>): Node[] {
+export function nodesFor(values: Iterable<Value>, known: ReadonlySet<Value> = new Set()): Node[] {
   const order: Node[] = [];
   const seen = new Set<Node>();
   // An explicit stack: the graph of a training step is deeper than JavaScript's own.
   const stack: { node: Node; next: number }[] = [];
   const enter = (value: Value | null): void => {
-    if (value === null || value.source.kind !== "node" || seen.has(value.source.node)) return;
+    if (value === null || value.source.kind !== "node" || seen.has(value.source.node) || known.has(value)) return;
     seen.add(value.source.node);
     stack.push({ node: value.source.node, next: 0 });
   };
@@ -122,12 +123,17 @@ export function nodesFor(values: Iterable<Value>): Node[] {
   return order;
 }
 
-/** The parameters that the given values depend on, in the order in which they are first needed. */
-export function parametersFor(values: Iterable<Value>): Value[] {
-  const parameters = new Set<Value>();
+/** What the given values depend on in the end: inputs, parameters, constants and `known` ones, in the order of need. */
+export function leavesFor(values: Iterable<Value>, known: ReadonlySet<Value> = new Set()): Set<Value> {
+  const leaves = new Set<Value>();
   const all = [...values];
-  for (const value of [...nodesFor(all).flatMap((node) => node.inputs), ...all]) {
-    if (value?.source.kind === "parameter") parameters.add(value);
+  for (const value of [...nodesFor(all, known).flatMap((node) => node.inputs), ...all]) {
+    if (value !== null && (value.source.kind !== "node" || known.has(value))) leaves.add(value);
   }
-  return [...parameters];
+  return leaves;
+}
+
+/** The parameters that the given values depend on, in the order in which they are first needed. */
+export function parametersFor(values: Iterable<Value>, known?: ReadonlySet<Value>): Value[] {
+  return [...leavesFor(values, known)].filter(({ source }) => source.kind === "parameter");
 }

@@ -12,6 +12,7 @@ export {
   type DataType,
   elements,
   type Graph,
+  leavesFor,
   type Node,
   nodesFor,
   parametersFor,
@@ -24,9 +25,9 @@ export {
 } from "./graph.js";
 export { OPERATORS, OPSET, type OperatorName } from "./operators/index.js";
 export { type WindowAttributes, windowOf } from "./operators/linear.js";
-export { type ParsedModel, parseModel } from "./parse.js";
+export { type ParsedModel, type ParseOptions, parseModel } from "./parse.js";
 export { foldBatchNorms, type ParameterData } from "./passes/fold.js";
 export { rewrite, type Visit } from "./passes/rewrite.js";
 export { split } from "./passes/split.js";
 export { printGraph } from "./print.js";
-export { type Binding, type SerializeOptions, serialize } from "./serialize.js";
+export { type Binding, type SerializeOptions, type StoredBinding, serialize } from "./serialize.js";

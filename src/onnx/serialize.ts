@@ -1,7 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { RequestError } from "../errors.js";
+import { attributeProto } from "./attributes.js";
 import {
-  type Attribute,
   elements,
   type Graph,
   type Node,
@@ -14,7 +14,7 @@ import {
 } from "./graph.js";
 import { OPERATORS, OPSET, type OperatorName } from "./operators/index.js";
 import { TYPE_CODES } from "./operators/layout.js";
-import type { AttributeKind, Operator } from "./operators/operator.js";
+import type { Operator } from "./operators/operator.js";
 import {
   AttributeProto_AttributeType,
   AttributeProtoSchema,
@@ -46,8 +46,8 @@ export interface SerializeOptions {
  * A graph as the bytes of an ONNX model (IR 9, opset 18). Nodes that no output needs are left out. A parameter in a file
  * becomes external data, so that the graph itself is a few kilobytes. Parameters are initializers and constants are
  * `Constant` nodes, which tells them apart when the model is read again.
- * @throws {RequestError} where bound data do not fit a parameter's shape, two inputs, parameters or outputs share a name,
- * or an output needs an input that the graph does not list
+ * @throws {RequestError} where bound data do not fit a parameter's shape, two of the inputs, parameters and outputs share a
+ * name, or an output needs an input that the graph does not list
  */
 export function serialize(
   graph: Graph,
@@ -198,26 +198,4 @@ function nodeProto(node: Node, nameOf: (value: Value | null) => string) {
     output: node.outputs.map(nameOf),
     attribute: Object.entries(node.attributes).map(([name, value]) => attributeProto(name, kinds[name]!, value)),
   });
-}
-
-function attributeProto(name: string, kind: AttributeKind, value: Attribute) {
-  const list = value as readonly number[];
-  switch (kind) {
-    case "int":
-      return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INT, i: BigInt(value as number) });
-    case "float":
-      return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.FLOAT, f: value as number });
-    case "string":
-      return create(AttributeProtoSchema, {
-        name,
-        type: AttributeProto_AttributeType.STRING,
-        s: new TextEncoder().encode(value as string),
-      });
-    case "ints":
-      return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INTS, ints: list.map(BigInt) });
-    case "floats":
-      return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.FLOATS, floats: [...list] });
-    default:
-      return kind satisfies never;
-  }
 }

@@ -1,8 +1,11 @@
-import { InferenceSession, Tensor } from "onnxruntime-node";
+import { env, InferenceSession, Tensor } from "onnxruntime-node";
 import { RequestError } from "../errors.js";
 import { elements, type Shape, type TypedArray } from "../onnx/index.js";
 import { checkSessionOptions, type SessionOptions } from "./options.js";
 import type { Program, Session, Tensors } from "./session.js";
+
+// What fails is thrown, and said once; the engine's own log would repeat it over several lines.
+env.logLevel = "fatal";
 
 type ElementType = Tensor.Type;
 interface Slot {

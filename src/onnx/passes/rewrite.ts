@@ -1,5 +1,6 @@
+import { RequestError, ShapeError } from "../../errors.js";
 import { GraphBuilder } from "../builder.js";
-import { type Graph, type Node, nodesFor, type Value } from "../graph.js";
+import { type Graph, type Node, nodesFor, parametersFor, sameShape, showShape, type Value } from "../graph.js";
 
 /**
  * Decides what becomes of a node: the values that take its outputs' place, or null to keep it. `inputs` are the node's in
@@ -9,23 +10,40 @@ export type Visit = (b: GraphBuilder, node: Node, inputs: readonly (Value | null
 
 /**
  * The graph written anew, node by node, each after those that it needs. Inputs, parameters and constants stay the values
- * that they are; nodes that nothing needs any more are gone.
- * @param replaced - values of the old graph and what stands for them in the new one
+ * that they are, nodes keep their names, and what nothing needs any more is gone.
+ * @param replaced - values of the old graph and what stands for them in the new one; what only they need is not visited
+ * @throws {ShapeError} where a value is replaced by one of another type or shape
+ * @throws {RequestError} where a replacement is named as a parameter that is still needed
  */
 export function rewrite(graph: Graph, visit: Visit, replaced: ReadonlyMap<Value, Value> = new Map()): Graph {
-  const b = new GraphBuilder();
+  const outputs = Object.values(graph.outputs);
+  const cut = new Set(replaced.keys());
+  const fixed = [...graph.inputs, ...parametersFor(outputs, cut)].map(({ name }) => name);
+  for (const { name } of replaced.values()) {
+    if (fixed.includes(name))
+      throw new RequestError(`"${name}" is the name of an input or parameter of graph "${graph.name}"; take another.`);
+  }
+  const b = new GraphBuilder([...fixed, ...[...replaced.values()].map(({ name }) => name)]);
   const found = new Map(replaced);
   const now = (value: Value): Value => found.get(value) ?? value;
-  for (const node of nodesFor(Object.values(graph.outputs))) {
-    if (node.outputs.every((output) => replaced.has(output))) continue;
+  for (const node of nodesFor(outputs, cut)) {
     const inputs = node.inputs.map((input) => (input === null ? null : now(input)));
-    const outputs = visit(b, node, inputs) ?? b.op(node.op, inputs, node.attributes, node.name);
+    const results = visit(b, node, inputs) ?? b.op(node.op, inputs, node.attributes, node.name);
     node.outputs.forEach((output, i) => {
-      if (!replaced.has(output)) found.set(output, outputs[i]!);
+      if (replaced.has(output)) return;
+      found.set(output, sameKind(node, output, results[i]));
     });
   }
   return {
     ...graph,
     outputs: Object.fromEntries(Object.entries(graph.outputs).map(([name, value]) => [name, now(value)])),
   };
+}
+
+function sameKind(node: Node, old: Value, result: Value | undefined): Value {
+  if (result?.type === old.type && sameShape(result.shape, old.shape)) return result;
+  const given = result === undefined ? "nothing" : `${result.type} ${showShape(result.shape)}`;
+  throw new ShapeError(
+    `${node.op} "${node.name}" gives ${old.type} ${showShape(old.shape)}, and was rewritten to ${given}.`,
+  );
 }

@@ -1,0 +1,84 @@
+import { describe, expect, it } from "vitest";
+import { RequestError } from "../errors.js";
+import { GraphBuilder, serialize } from "../onnx/index.js";
+import { openSession, type Program, packed } from "./index.js";
+
+/** sum = sum + k x w, with `sum` carried from run to run and w a parameter. */
+function accumulator(): Program {
+  const b = new GraphBuilder();
+  const [x, sum, w] = [b.input("x", "float32", [3]), b.input("sum", "float32", [3]), b.parameter("w", [3])];
+  const graph = {
+    name: "accumulator",
+    inputs: [x, sum],
+    outputs: { next: b.add(sum, b.mul(x, w)), twice: b.add(x, x) },
+  };
+  return { ...packed(graph, () => Float32Array.of(1, 10, 100)), carried: { sum: "next" } };
+}
+
+describe.each(["here", "thread"] as const)("a session in %s", (where) => {
+  it("carries state from run to run, and gives the rest", async () => {
+    const session = await openSession(accumulator(), { where, threads: 1 });
+    await session.setState({ sum: Float32Array.of(0, 0, 1) });
+    expect(session.inputs).toEqual({ x: [3] });
+    expect(session.outputs).toEqual({ twice: [3] });
+    expect(await session.run({ x: Float32Array.of(1, 2, 3) })).toEqual({ twice: Float32Array.of(2, 4, 6) });
+    const middle = await session.getState();
+    await session.run({ x: Float32Array.of(1, 1, 1) });
+    expect(await session.getState()).toEqual({ sum: Float32Array.of(2, 30, 401) });
+    expect(middle).toEqual({ sum: Float32Array.of(1, 20, 301) });
+    await session.dispose();
+  });
+
+  it("copies what it is fed, so that the caller may change it", async () => {
+    const session = await openSession(accumulator(), { where, threads: 1 });
+    const start = Float32Array.of(0, 0, 0);
+    await session.setState({ sum: start });
+    await session.run({ x: Float32Array.of(1, 1, 1) });
+    await session.run({ x: Float32Array.of(1, 1, 1) });
+    expect(start).toEqual(Float32Array.of(0, 0, 0));
+    await session.dispose();
+  });
+
+  it.each([
+    [{}, 'input "x" [3] was not fed'],
+    [{ x: new Float32Array(2) }, 'input "x" [3] was fed 2 elements; 3 are needed'],
+  ])("refuses wrong feeds with the error's class kept: %j", async (feeds, text) => {
+    const session = await openSession(accumulator(), { where, threads: 1 });
+    await session.setState({ sum: new Float32Array(3) });
+    const running = session.run(feeds);
+    await expect(running).rejects.toThrow(RequestError);
+    await expect(running).rejects.toThrow(text);
+    await session.dispose();
+  });
+
+  it("refuses options that cannot be", async () => {
+    await expect(openSession(accumulator(), { where, threads: 0 })).rejects.toThrow(
+      "threads is 0; give a whole number",
+    );
+    await expect(openSession(accumulator(), { where, device: "tpu" as "cpu" })).rejects.toThrow(
+      'device "tpu" is unknown; choose one of cpu, webgpu',
+    );
+  });
+});
+
+it("says what a device lacks here, and that the processor works", async () => {
+  const opening = openSession(accumulator(), { where: "here", device: "cuda" });
+  await expect(opening).rejects.toThrow(/device "cuda" cannot be used here: .* "cpu" works everywhere/);
+});
+
+it("leaves the caller's thread free while it computes", async () => {
+  const b = new GraphBuilder();
+  const x = b.input("x", "float32", [400, 400]);
+  let y = x;
+  for (let i = 0; i < 60; i++) y = b.scale(b.matmul(y, x), 0.01);
+  const session = await openSession(
+    { model: serialize({ name: "slow", inputs: [x], outputs: { y } }) },
+    { threads: 1 },
+  );
+  let ticks = 0;
+  const timer = setInterval(() => ticks++, 1);
+  await session.run({ x: new Float32Array(400 * 400).fill(0.1) });
+  clearInterval(timer);
+  await session.dispose();
+  expect(ticks).toBeGreaterThan(3);
+});
