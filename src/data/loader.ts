@@ -24,7 +24,7 @@ export interface LoadOptions {
   readonly shuffle: boolean;
   /** Position in the order at which to begin; 0 unless given. */
   readonly start?: number;
-  /** Whether a last batch that is not full is left out. */
+  /** Whether a last batch that is not full is left out, and with it what it would tell of bad pictures. */
   readonly dropLast?: boolean;
   /** Whether a picture that cannot be read stops everything (unless given), or the next one takes its place. */
   readonly onBadImage?: "stop" | "skip";

@@ -25,7 +25,7 @@ let scratch = new Uint8ClampedArray(0);
 /**
  * The picture at another size, byte for byte as Pillow's `Image.resize` makes it (antialiased), up to version 12. Pillow
  * 13 runs the vertical pass first where the height shrinks much more than the width (python-pillow/Pillow#9549), which
- * moves some bytes by 1.
+ * moves some bytes, mostly by 1.
  * @param width - px, at least 1  @param height - px, at least 1
  * @throws {RequestError} if the filter is unknown or a length is not a positive integer
  */

@@ -46,16 +46,13 @@ describe("center", () => {
     expect(crc32(data)).toBe(entry.crc32);
   });
 
-  it("rounds the corner of the crop to the even neighbour, as Python does", () => {
-    // 61 x 47 becomes 47 x 36 (46.7 truncated): the corner is at 7.5 and 2, so at 8 and 2.
-    const whole = resize(pattern(61, 47), 46, 36, "bicubic");
-    expect(transformed(pattern(61, 47), {}).data).toEqual(
-      cut(whole, { left: 7, top: 2, width: 32, height: 32 }).data,
-    );
-    // An odd 33 leaves half a pixel: 0.5 goes to 0, where rounding up would go to 1.
-    const odd = resize(pattern(40, 44), 32, 35, "bicubic");
-    expect(transformed(pattern(40, 44), { cropRatio: 1 }).data).toEqual(
-      cut(odd, { left: 0, top: 2, width: 32, height: 32 }).data,
+  it.each([
+    { half: 0.5, height: 42, resized: 33, top: 0 },
+    { half: 1.5, height: 44, resized: 35, top: 2 },
+  ])("puts a corner at $half to the even neighbour, as Python rounds", ({ height, resized, top }) => {
+    const whole = resize(pattern(40, height), 32, resized, "bicubic");
+    expect(transformed(pattern(40, height), { cropRatio: 1 }).data).toEqual(
+      cut(whole, { left: 0, top, width: 32, height: 32 }).data,
     );
   });
 
@@ -73,9 +70,15 @@ describe("center", () => {
 });
 
 describe("squash", () => {
-  it("resizes all of the picture, whatever the crop ratio", () => {
+  it("resizes both sides to int(R / c), whatever the shape, and crops the centre", () => {
+    const whole = resize(pattern(61, 47), 36, 36, "bicubic");
+    expect(transformed(pattern(61, 47), { cropMode: "squash" }).data).toEqual(
+      cut(whole, { left: 2, top: 2, width: 32, height: 32 }).data,
+    );
+  });
+
+  it("loses nothing where the crop ratio is 1", () => {
     const expected = resize(pattern(61, 47), 32, 32, "bicubic").data;
-    expect(transformed(pattern(61, 47), { cropMode: "squash" }).data).toEqual(expected);
     expect(transformed(pattern(61, 47), { cropMode: "squash", cropRatio: 1 }).data).toEqual(expected);
   });
 });
@@ -128,7 +131,11 @@ describe("testTransform", () => {
     ["a crop ratio that is no number", { cropRatio: Number.NaN }, "the crop ratio is NaN;"],
     ["a crop ratio beyond the resolution", { cropRatio: 33 }, "the crop ratio is 33;"],
     ["an unknown filter", { interpolation: "nearest" }, 'Unknown interpolation "nearest"'],
-    ["an unknown crop mode", { cropMode: "fit" as "center" }, 'the crop mode is "fit"; give one of center, squash, border.'],
+    [
+      "an unknown crop mode",
+      { cropMode: "fit" as "center" },
+      'the crop mode is "fit"; give one of center, squash, border.',
+    ],
   ])("refuses %s", (_, options, message) => {
     expect(() => testTransform({ ...preprocessing, ...options })).toThrow(RequestError);
     expect(() => testTransform({ ...preprocessing, ...options })).toThrow(message);

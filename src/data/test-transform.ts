@@ -23,7 +23,7 @@ export interface TestPreprocessing {
  * - `center`: `Resize(int(R / c))` of the shorter side and `CenterCrop(R)`. FixRes keeps c while R grows (arXiv
  *   1906.06423,
  *   section 3.2).
- * - `squash`: all of the picture resized to R x R, whatever its shape; c plays no part.
+ * - `squash`: timm's: resized to int(R / c) both ways, whatever its shape, and the centre crop.
  * - `border`: timm's `ResizeKeepRatio(int(R / c), longest=1)`, which brings the longer side to int(R / c), and the
  *   centre crop.
  *
@@ -74,7 +74,7 @@ const SIZES: Readonly<
     width <= height
       ? { width: side, height: Math.trunc((side * height) / width) }
       : { width: Math.trunc((side * width) / height), height: side },
-  squash: (_size, _side, resolution) => ({ width: resolution, height: resolution }),
+  squash: (_size, side) => ({ width: side, height: side }),
   border: ({ width, height }, side) => {
     const shrink = Math.max(width, height) / side;
     // Of a very long picture a line is left, where timm would fail.

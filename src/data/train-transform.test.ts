@@ -30,10 +30,10 @@ describe("randomCrop", () => {
     expect(Math.max(...areas)).toBeGreaterThan(0.97);
     expect(Math.min(...ratios)).toBeCloseTo(3 / 4, 1);
     expect(Math.max(...ratios)).toBeCloseTo(4 / 3, 1);
-    // torchvision 0.14 comes to 0.475 and 1.015 on average over 200,000 crops of this size; sampling errs by 0.004.
+    // torchvision's procedure, written out in Python, comes to these over 400,000 crops; 5000 err by 0.003 and 0.0024.
     const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
-    expect(Math.abs(mean(areas) - MEAN_AREA)).toBeLessThan(0.015);
-    expect(Math.abs(mean(ratios) - MEAN_RATIO)).toBeLessThan(0.01);
+    expect(Math.abs(mean(areas) - 0.4328)).toBeLessThan(0.012);
+    expect(Math.abs(mean(ratios) - 1.0447)).toBeLessThan(0.01);
   });
 
   it.each([

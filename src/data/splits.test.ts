@@ -1,0 +1,93 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { DataError } from "../errors.js";
+import { folderOf } from "./pictures.testing.js";
+import { checkClasses, openSplit, openSplits } from "./splits.js";
+
+const split = (name: string, classes: readonly string[]) =>
+  Object.fromEntries(classes.map((label) => [`${name}/${label}/a.png`, ""]));
+
+async function failure(opening: Promise<unknown>): Promise<string> {
+  const error = await opening.catch((caught: unknown) => caught);
+  expect(error).toBeInstanceOf(DataError);
+  expect((error as DataError).message).not.toContain("\n");
+  return (error as DataError).message;
+}
+
+describe("openSplits", () => {
+  it("opens train and val with the same classes", async () => {
+    const directory = await folderOf({ ...split("train", ["cat", "dog"]), ...split("val", ["dog", "cat"]) });
+    const { train, val } = await openSplits(directory, { classes: ["cat", "dog"] });
+    expect([train.name, val.name]).toEqual([join(directory, "train"), join(directory, "val")]);
+    expect(train.classes).toEqual(["cat", "dog"]);
+    expect(val.classes).toEqual(train.classes);
+    expect(val.samples.map(({ name, label }) => [name, label])).toEqual([
+      ["cat/a.png", 0],
+      ["dog/a.png", 1],
+    ]);
+  });
+
+  it.each([
+    ["train", split("val", ["cat"])],
+    ["val", split("train", ["cat"])],
+    ["train", split("other", ["cat"])],
+  ])("refuses a directory without %s/", async (missing, files) => {
+    const directory = await folderOf(files);
+    expect(await failure(openSplits(directory))).toBe(
+      `"${directory}" has no folder ${missing}/; give a directory with train/ and val/, each with a folder a class.`,
+    );
+  });
+
+  it("refuses a directory that is not there", async () => {
+    const directory = join(await folderOf({}), "none");
+    expect(await failure(openSplits(directory))).toContain(`"${directory}" does not exist`);
+  });
+
+  it("names the classes that val lacks", async () => {
+    const directory = await folderOf({ ...split("train", ["cat", "dog"]), ...split("val", ["cat"]) });
+    expect(await failure(openSplits(directory))).toBe(
+      `"${join(directory, "val")}" lacks the class "dog", which train/ has; both need the same classes.`,
+    );
+  });
+
+  it("names the classes that only val has, the first of many", async () => {
+    const directory = await folderOf({ ...split("train", ["c"]), ...split("val", ["a", "b", "c", "d", "e"]) });
+    expect(await failure(openSplits(directory))).toBe(
+      `"${join(directory, "val")}" has 4 classes (a, b, d, ...), which train/ lacks; both need the same classes.`,
+    );
+  });
+
+  it("names an empty class of val", async () => {
+    const directory = await folderOf({ ...split("train", ["cat", "dog"]), "val/cat/a.png": "", "val/dog/x.txt": "" });
+    expect(await failure(openSplits(directory))).toContain(`class folder "${join(directory, "val/dog")}" holds no pic`);
+  });
+});
+
+describe("openSplit", () => {
+  it("needs no other", async () => {
+    const directory = await folderOf(split("val", ["cat"]));
+    expect((await openSplit(directory, "val", { classes: 1 })).samples.length).toBe(1);
+  });
+
+  it("compares with the model's classes", async () => {
+    const directory = await folderOf(split("val", ["cat", "dog"]));
+    const val = join(directory, "val");
+    expect(await failure(openSplit(directory, "val", { classes: ["cat", "dog", "fox"] }))).toBe(
+      `"${val}" has 2 classes, but the model has 3; they must be the same.`,
+    );
+    expect(await failure(openSplit(directory, "val", { classes: ["cat", "fox"] }))).toBe(
+      `"${val}": class 1 is "dog", but the model's is "fox"; names and order must be the same.`,
+    );
+    expect(await failure(openSplit(directory, "val", { classes: 1000 }))).toBe(
+      `"${val}" has 2 classes, but the model has 1000; they must be the same.`,
+    );
+  });
+});
+
+describe("checkClasses", () => {
+  it("takes the same names in the same order only", () => {
+    const source = { name: "data", classes: ["cat", "dog"], samples: [], notes: [] };
+    expect(() => checkClasses(source, ["cat", "dog"])).not.toThrow();
+    expect(() => checkClasses(source, ["dog", "cat"])).toThrow('"data": class 0 is "cat", but the model\'s is "dog"');
+  });
+});
