@@ -65,10 +65,8 @@ interface Size {
   readonly height: number;
 }
 
-/** The size to which each mode resizes, by the picture's, int(R / c) and R. */
-const SIZES: Readonly<
-  Record<TestPreprocessing["cropMode"], (size: Picture, side: number, resolution: number) => Size>
-> = {
+/** The size to which each mode resizes, by the picture's and int(R / c). */
+const SIZES: Readonly<Record<TestPreprocessing["cropMode"], (size: Picture, side: number) => Size>> = {
   // torchvision truncates the longer side; timm rounds the shorter one.
   center: ({ width, height }, side) =>
     width <= height
