@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import { assertFilter, type Picture, resize, testTransform } from "fixres/data";
+import { FILTERS, type Picture, resize, testTransform } from "fixres/data";
 import { z } from "zod";
 import { uniform } from "./fill.js";
 import { type Check, type EntryResult, maxError } from "./report.js";
@@ -7,7 +7,7 @@ import { type Check, type EntryResult, maxError } from "./report.js";
 const Size = z.tuple([z.number().int().positive(), z.number().int().positive()]);
 const Golden = z.object({
   source: Size,
-  filter: z.string(),
+  filter: z.enum(FILTERS),
   crc32: z.number(),
   sum: z.number(),
   first12: z.array(z.number()),
@@ -22,13 +22,11 @@ export const Preprocess = z.object({ resize: z.array(Golden.extend({ target: Siz
 /** Pillow's resize, and torchvision's Resize and CenterCrop, byte for byte. */
 export async function* checkPreprocess(golden: z.infer<typeof Preprocess>): AsyncGenerator<EntryResult> {
   for (const { source, target, filter, ...wanted } of golden.resize) {
-    assertFilter(filter);
     const [width, height] = target;
     const { data } = resize(picture(source), width, height, filter);
     yield { entry: `resize ${source.join("x")} ${filter} to ${target.join("x")}`, checks: checks(wanted, data) };
   }
   for (const { source, resolution, resize_shorter_side: side, filter, ...wanted } of golden.eval) {
-    assertFilter(filter);
     // The ratio whose quotient is this side; a half keeps rounding from losing a pixel.
     const cropRatio = resolution / (side + 0.5);
     const transform = testTransform({ resolution, cropRatio, interpolation: filter, cropMode: "center" });

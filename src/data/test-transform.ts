@@ -47,7 +47,7 @@ export function testTransform({ resolution, cropRatio, interpolation, cropMode }
     resolution,
     deterministic: true,
     apply(picture, out, offset) {
-      const { width, height } = sizeOf(picture, side, resolution);
+      const { width, height } = sizeOf(picture, side);
       const across = centre(width, resolution);
       const down = centre(height, resolution);
       if (across.length < resolution || down.length < resolution) {

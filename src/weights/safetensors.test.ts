@@ -127,6 +127,18 @@ describe("writeSafetensors", () => {
     expect([...indexSafetensors(bytes, "x").index.keys()]).toEqual([...names].sort());
   });
 
+  it("takes words of JavaScript's own for plain words", () => {
+    const words = { constructor: "x", toString: "y", valueOf: "z" };
+    const one: Tensor = { type: "uint8", shape: [], data: Uint8Array.of(1) };
+    const bytes = Buffer.concat(encodeSafetensors(new Map([["constructor", one]]), words));
+    const { index, metadata } = indexSafetensors(bytes, "x");
+    expect([...index.keys()]).toEqual(["constructor"]);
+    expect(metadata).toEqual(words);
+    indexSafetensors(file('{"__metadata__":{"__proto__":"polluted"}}', 0), "x");
+    expect(Object.getPrototypeOf(metadata)).toBe(Object.prototype);
+    expect("polluted" in {}).toBe(false);
+  });
+
   it.each<[string, Tensor, string]>([
     ["a", { type: "float32", shape: [3], data: new Float32Array(2) }, 'tensor "a" [3] takes 3 elements, but has 2.'],
     ["a", { type: "float32", shape: [2], data: new Int32Array(2) }, "its data are a Int32Array; give a Float32Array."],
