@@ -12,12 +12,20 @@ export const TRAIN_RESOLUTION = 32;
 /** Test resolutions of both curves. */
 export const SWEEP = [24, 32, 40, 48, 56, 64] as const;
 
+/**
+ * AdamW with a strong weight decay. At 32 pixels the last maps are one pixel large, so that only the middle of their depthwise
+ * kernels is ever trained; what surrounds it keeps its random start, and spoils larger maps at test time, unless weight decay
+ * takes it away. Measured with decays of 0.05, 0.5, 1.5 and 4: top-1 at 40 pixels 9%, 9%, 52%, 54%; at 32 pixels 76%, 78%, 81%, 78%.
+ */
 export const TRAIN: TrainOptions = {
   ...defaultTrainOptions({ resolution: TRAIN_RESOLUTION, dropout: 0.1 }),
-  epochs: 6,
+  epochs: 5,
   batchSize: 64,
-  learningRate: 0.1,
+  optimizer: "adamw",
+  learningRate: 3e-3,
+  weightDecay: 1.5,
+  minCropArea: 0.25,
   dropPath: 0,
 };
 
-export const TUNE = { ...TUNE_DEFAULTS, epochs: 10, batchSize: 64, baseLearningRate: 1e-3, decayEpochs: 5 } as const;
+export const TUNE = { ...TUNE_DEFAULTS, epochs: 10, batchSize: 64, baseLearningRate: 1e-2, decayEpochs: 5 } as const;

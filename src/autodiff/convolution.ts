@@ -6,7 +6,7 @@
  * Both have a general form and faster ones for what EfficientNet is made of: 1x1 and depthwise convolutions.
  */
 import { UnsupportedOperatorError } from "../errors.js";
-import { type GraphBuilder, type Value, type WindowAttributes, windowOf } from "../onnx/index.js";
+import { type GraphBuilder, showShape, type Value, type WindowAttributes, windowOf } from "../onnx/index.js";
 import { depthwiseInputGradient, depthwiseKernelGradient } from "./depthwise.js";
 import { parts, type Rule } from "./rule.js";
 
@@ -60,7 +60,7 @@ function kernelGradient(b: GraphBuilder, x: Value, w: Value, dy: Value, conv: Wi
   if (isDepthwise(x, w, conv)) return depthwiseKernelGradient(b, x, w, dy, conv);
   if (conv.group !== 1) {
     throw new UnsupportedOperatorError(
-      `Conv of ${x.shape[1]} channels in ${conv.group} groups has no gradient by its weight; group must be 1 or the number of channels. Freeze it.`,
+      `Conv of ${x.shape[1]} channels in ${conv.group} groups with a weight of ${showShape(w.shape)} has no gradient by it; group must be 1, or the number of channels with one undilated filter each. Freeze it.`,
     );
   }
   // x * dy with batch and channels exchanged; hence strides and dilations change places too.

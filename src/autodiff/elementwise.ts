@@ -1,4 +1,5 @@
-import type { GraphBuilder, Value } from "../onnx/index.js";
+import { UnsupportedOperatorError } from "../errors.js";
+import { axisOf, type GraphBuilder, type Node, type Value } from "../onnx/index.js";
 import { parts, type Rule, unbroadcast } from "./rule.js";
 
 /** A rule for y = f(x), each element by itself: dx from x, y and dy. */
@@ -31,26 +32,29 @@ const gates = (gate: Value, x: Value): boolean =>
 
 /**
  * Mul, and swish as one: for y = x s with s = sigmoid(x), dx = dy (s + y (1 - s)) = dy (s + (y - y s)). That is four
- * passes over the activations instead of the six of the two rules by themselves.
+ * passes over the activations instead of the six of the two rules by themselves. It skips ds, so not where s is asked for.
  */
-const mul: Rule = (b, node, dys, wanted) => {
+const mul: Rule = (b, node, dys, wanted, wrt) => {
   const { x: left, w: right, y, dy } = parts(node, dys);
   const swish = (s: Value): Value => b.mul(dy, b.add(s, b.sub(y, b.mul(y, s))));
-  if (gates(right, left)) return [swish(right), null];
-  if (gates(left, right)) return [null, swish(left)];
-  return product(b, node, dys, wanted);
+  if (gates(right, left) && !wrt.has(right)) return [swish(right), null];
+  if (gates(left, right) && !wrt.has(left)) return [null, swish(left)];
+  return product(b, node, dys, wanted, wrt);
 };
 
-/** The last axis of Softmax and LogSoftmax as a positive number. */
-const axisOfSoftmax = (node: Parameters<Rule>[1]): number => {
-  const axis = Number(node.attributes.axis ?? -1);
-  return axis < 0 ? axis + node.inputs[0]!.shape.length : axis;
-};
+/** The axis along which Softmax and LogSoftmax sum to one, counted from the front. */
+const axisOfSoftmax = (node: Node): number =>
+  axisOf(Number(node.attributes.axis ?? -1), node.inputs[0]!.shape.length, node.op);
 
 /** Passes dy to the operand that was chosen; a tie counts for the first. */
 const selection =
   (first: "Greater" | "Less"): Rule =>
   (b, node, dys, wanted) => {
+    if (node.inputs.length !== 2) {
+      throw new UnsupportedOperatorError(
+        `${node.op} "${node.name}" of ${node.inputs.length} operands has no gradient rule; nest it, two operands at a time.`,
+      );
+    }
     const { x, w, dy } = parts(node, dys);
     const second = b.op(first, [w, x])[0]!;
     const zero = b.scalar(0, dy.type);

@@ -41,8 +41,9 @@ export function gradients(b: GraphBuilder, y: Value, wrt: readonly Value[], dy?:
     );
   }
   const nodes = nodesFor([y]);
-  const needed = reaching(nodes, wrt);
-  const cotangents = new Map<Value, Value>([[y, dy ?? b.expand(b.scalar(1), y.shape)]]);
+  const asked = new Set(wrt);
+  const needed = reaching(nodes, asked);
+  const cotangents = new Map<Value, Value>([[y, dy ?? b.expand(b.scalar(1, y.type), y.shape)]]);
   const accumulate = (value: Value, cotangent: Value): void => {
     const sum = cotangents.get(value);
     cotangents.set(value, sum === undefined ? cotangent : b.add(sum, cotangent));
@@ -53,17 +54,17 @@ export function gradients(b: GraphBuilder, y: Value, wrt: readonly Value[], dy?:
       const wanted = node.inputs.map((input) => input !== null && needed.has(input));
       const incoming = node.outputs.map((output) => cotangents.get(output) ?? null);
       if (!wanted.includes(true) || incoming.every((cotangent) => cotangent === null)) continue;
-      ruleFor(node)(b, node, incoming, wanted).forEach((cotangent, i) => {
+      ruleFor(node)(b, node, incoming, wanted, asked).forEach((cotangent, i) => {
         const input = node.inputs[i];
         if (cotangent !== null && input && wanted[i]) accumulate(input, checked(node, i, input, cotangent));
       });
     }
   });
-  return wrt.map((value) => cotangents.get(value) ?? b.expand(b.scalar(0), value.shape));
+  return wrt.map((value) => cotangents.get(value) ?? b.expand(b.scalar(0, value.type), value.shape));
 }
 
 /** The values that depend on any of `wrt`, those included. */
-function reaching(nodes: readonly Node[], wrt: readonly Value[]): Set<Value> {
+function reaching(nodes: readonly Node[], wrt: ReadonlySet<Value>): Set<Value> {
   const needed = new Set(wrt);
   for (const node of nodes) {
     if (node.inputs.some((input) => input !== null && needed.has(input)))

@@ -54,6 +54,15 @@ export const LAYOUT_RULES: Readonly<Record<string, Rule>> = {
     }
     const pads = ints(node, 1)!;
     const axes = ints(node, 3)?.map((axis) => axisOf(axis, x.shape.length, node.op)) ?? [...x.shape.keys()];
+    // A negative pad cuts, which only padding undoes.
+    if (pads.some((n) => n < 0)) {
+      const around = x.shape.flatMap(() => [0, 0]);
+      axes.forEach((axis, i) => {
+        around[axis] = -pads[i]!;
+        around[axis + x.shape.length] = -pads[i + axes.length]!;
+      });
+      return [b.pad(dy, around), null, null];
+    }
     const starts = axes.map((_, i) => pads[i]!);
     return [b.slice(dy, { axes, starts, ends: axes.map((axis, i) => starts[i]! + x.shape[axis]!) }), null, null];
   },

@@ -61,6 +61,12 @@ export const NORMALIZATION_RULES: Readonly<Record<string, Rule>> = {
     if (wanted[3] || wanted[4] || statistics.some((cotangent) => cotangent !== null && cotangent !== undefined)) {
       throw new UnsupportedOperatorError(`BatchNormalization "${node.name}": its statistics have no gradient rule.`);
     }
+    // With another momentum the outputs are mixed with the old statistics, but the rule needs the batch's own.
+    if (node.attributes.training_mode === 1 && node.attributes.momentum !== 0) {
+      throw new UnsupportedOperatorError(
+        `BatchNormalization "${node.name}": momentum ${node.attributes.momentum ?? 0.9} in training mode has no gradient rule; give 0 and mix the running statistics outside.`,
+      );
+    }
     return (node.attributes.training_mode === 1 ? training : inference)(b, node, dy!, wanted);
   },
 };

@@ -5,8 +5,9 @@ import { parts, type Rule } from "./rule.js";
 function keptShape(node: Node): number[] {
   const { shape } = node.inputs[0]!;
   const given = node.inputs[1] ? constantData(node.inputs[1]) : null;
-  const axes = Array.from((given ?? [...shape.keys()]) as ArrayLike<number | bigint>, Number).map((axis) =>
-    axisOf(axis, shape.length, node.op),
+  // An empty list of axes stands for all of them, as an absent one does.
+  const axes = Array.from((given?.length ? given : [...shape.keys()]) as ArrayLike<number | bigint>, Number).map(
+    (axis) => axisOf(axis, shape.length, node.op),
   );
   return shape.map((n, i) => (axes.includes(i) ? 1 : n));
 }

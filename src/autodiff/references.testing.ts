@@ -58,20 +58,77 @@ export function batchNorm(
   return out;
 }
 
-/** Rows of a softmax, or its logarithm. */
-export function softmax(x: Data, columns: number, logarithm: boolean): number[] {
-  return Array.from({ length: x.length / columns }, (_, r) =>
-    Array.from({ length: columns }, (_, c) => x[r * columns + c]!),
-  ).flatMap((row) => {
-    const sum = row.reduce((s, v) => s + Math.exp(v), 0);
-    return row.map((v) => (logarithm ? v - Math.log(sum) : Math.exp(v) / sum));
+const count = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
+
+/** The index along each axis of element i. */
+const indexOf = (shape: readonly number[], i: number): number[] => {
+  const index: number[] = [];
+  let rest = i;
+  for (const n of [...shape].reverse()) {
+    index.unshift(rest % n);
+    rest = Math.floor(rest / n);
+  }
+  return index;
+};
+
+/** The element that is read at an index of a shape that `shape` was broadcast to. */
+const broadcastOffset = (shape: readonly number[], index: readonly number[]): number =>
+  shape.reduce((at, n, i) => at * n + (n === 1 ? 0 : index[i + index.length - shape.length]!), 0);
+
+/** f of operands that are broadcast to `to`. */
+export function broadcast(
+  operands: readonly Data[],
+  shapes: readonly (readonly number[])[],
+  to: readonly number[],
+  f: (...values: number[]) => number,
+): number[] {
+  return Array.from({ length: count(to) }, (_, i) =>
+    f(...operands.map((data, k) => data[broadcastOffset(shapes[k]!, indexOf(to, i))]!)),
+  );
+}
+
+/** Sums, or what else `f` makes of the elements that differ only along `axes`. */
+export function reduce(
+  x: Data,
+  shape: readonly number[],
+  axes: readonly number[],
+  f = (values: number[]): number => values.reduce((a, v) => a + v, 0),
+): number[] {
+  const kept = shape.map((n, i) => (axes.includes(i) ? 1 : n));
+  const groups = Array.from({ length: count(kept) }, (): number[] => []);
+  for (let i = 0; i < x.length; i++) groups[broadcastOffset(kept, indexOf(shape, i))]!.push(x[i]!);
+  return groups.map(f);
+}
+
+/** Softmax along an axis, or its logarithm. */
+export function softmax(x: Data, shape: readonly number[], axis: number, logarithm: boolean): number[] {
+  const kept = shape.map((n, i) => (i === axis ? 1 : n));
+  const sums = reduce(x, shape, [axis], (values) => values.reduce((s, v) => s + Math.exp(v), 0));
+  return broadcast([x, sums], [shape, kept], shape, (v, sum) =>
+    logarithm ? v! - Math.log(sum!) : Math.exp(v!) / sum!,
+  );
+}
+
+/** [..., rows, inner] times [..., inner, columns], stacks broadcast to `stack`. */
+export function matmul(
+  a: Data,
+  b: Data,
+  [aShape, bShape]: readonly (readonly number[])[],
+  stack: readonly number[] = [],
+): number[] {
+  const [rows, inner, columns] = [aShape!.at(-2)!, aShape!.at(-1)!, bShape!.at(-1)!];
+  const to = [...stack, rows, columns];
+  return Array.from({ length: count(to) }, (_, i) => {
+    const index = indexOf(to, i);
+    const [r, c] = index.splice(-2) as [number, number];
+    const aAt = broadcastOffset(aShape!.slice(0, -2), index) * rows;
+    const bAt = broadcastOffset(bShape!.slice(0, -2), index) * inner;
+    let sum = 0;
+    for (let k = 0; k < inner; k++) sum += a[(aAt + r) * inner + k]! * b[(bAt + k) * columns + c]!;
+    return sum;
   });
 }
 
-/** [rows, inner] times [inner, columns]. */
-export function matmul(a: Data, b: Data, rows: number, inner: number, columns: number): number[] {
-  return Array.from({ length: rows * columns }, (_, i) => {
-    const [r, c] = [Math.floor(i / columns), i % columns];
-    return Array.from({ length: inner }, (_, k) => a[r * inner + k]! * b[k * columns + c]!).reduce((x, y) => x + y, 0);
-  });
-}
+/** The transpose of [columns, rows], which is [rows, columns]. */
+export const transpose = (x: Data, rows: number, columns: number): number[] =>
+  Array.from({ length: rows * columns }, (_, i) => x[(i % columns) * rows + Math.floor(i / columns)]!);

@@ -2,13 +2,15 @@ import type { GraphBuilder, Node, Shape, Value } from "../onnx/index.js";
 
 /**
  * The transpose of an operator's derivative: from the cotangents of its outputs (null where nothing depends on one) to
- * those of its inputs, in order. Only inputs that are `wanted` need one; null stands for no contribution.
+ * those of its inputs, in order. Only inputs that are `wanted` need one; null stands for no contribution. A rule that
+ * differentiates several nodes as one must leave whole those whose results are in `wrt`, the values asked for.
  */
 export type Rule = (
   b: GraphBuilder,
   node: Node,
   dys: readonly (Value | null)[],
   wanted: readonly boolean[],
+  wrt: ReadonlySet<Value>,
 ) => readonly (Value | null)[];
 
 /** The parts of a node with one output and one to three inputs, as most rules want them. */

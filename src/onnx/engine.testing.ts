@@ -2,7 +2,7 @@ import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { random } from "../random.js";
 import { openSession, packed, type Tensors } from "../runtime/index.js";
 import { elements, type Graph, type Shape, serialize, type TypedArray, type Value } from "./index.js";
-import { ModelProtoSchema } from "./proto/onnx_pb.js";
+import { type ModelProto, ModelProtoSchema } from "./proto/onnx_pb.js";
 
 /** Runs a graph once in ONNX Runtime. */
 export async function run(
@@ -18,13 +18,21 @@ export async function run(
   }
 }
 
+/** The bytes of a model with something changed. */
+export function edited(model: Uint8Array, change: (proto: ModelProto) => void): Uint8Array {
+  const proto = fromBinary(ModelProtoSchema, model);
+  change(proto);
+  return toBinary(ModelProtoSchema, proto);
+}
+
 /** The shapes of a graph's outputs by ONNX Runtime's own inference, without those that the model declares. */
 export async function engineShapes(graph: Graph): Promise<Readonly<Record<string, Shape>>> {
-  const proto = fromBinary(ModelProtoSchema, serialize(graph));
-  for (const { type } of proto.graph!.output) {
-    if (type?.value.case === "tensorType") delete type.value.value.shape;
-  }
-  const session = await openSession({ model: toBinary(ModelProtoSchema, proto) }, { where: "here", threads: 1 });
+  const model = edited(serialize(graph), (proto) => {
+    for (const { type } of proto.graph!.output) {
+      if (type?.value.case === "tensorType") delete type.value.value.shape;
+    }
+  });
+  const session = await openSession({ model }, { where: "here", threads: 1 });
   await session.dispose();
   return session.outputs;
 }

@@ -1,6 +1,7 @@
 /**
  * Graphs: written through `GraphBuilder` with every shape known, changed by passes, and turned into ONNX models.
- * In: operators by their ONNX names. Out: the bytes of a model for ONNX Runtime. Specification: ONNX opset 18, IR 9.
+ * In: operators by their ONNX names, or the bytes of a model. Out: the bytes of a model for ONNX Runtime. Specification: ONNX
+ * opset 18, IR 9; opsets 13 to 22 are read where they mean the same.
  *
  * @module
  */
@@ -30,4 +31,5 @@ export { foldBatchNorms, type ParameterData } from "./passes/fold.js";
 export { rewrite, type Visit } from "./passes/rewrite.js";
 export { split } from "./passes/split.js";
 export { printGraph } from "./print.js";
-export { type Binding, type SerializeOptions, type StoredBinding, serialize } from "./serialize.js";
+export { type Binding, type SerializeOptions, serialize } from "./serialize.js";
+export type { StoredBinding } from "./tensors.js";

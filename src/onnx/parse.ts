@@ -11,8 +11,7 @@ import {
   type NodeProto,
   type ValueInfoProto,
 } from "./proto/onnx_pb.js";
-import type { StoredBinding } from "./serialize.js";
-import { dataType, shapeOf, storedTensor } from "./tensors.js";
+import { dataType, type StoredBinding, shapeOf, storedTensor } from "./tensors.js";
 
 /** A model as read from a file: its graph, and where the value of each of its parameters is. */
 export interface ParsedModel {

@@ -26,11 +26,7 @@ import {
   TensorProtoSchema,
   ValueInfoProtoSchema,
 } from "./proto/onnx_pb.js";
-
-/** Where the data of a parameter is: in memory, or in a file beside the graph. */
-export type StoredBinding =
-  | { readonly kind: "data"; readonly data: TypedArray }
-  | { readonly kind: "file"; readonly location: string; readonly offset: number; readonly length: number };
+import type { StoredBinding } from "./tensors.js";
 
 /** How a parameter is bound: to data, or fed as an input at each run. */
 export type Binding = StoredBinding | { readonly kind: "input" };
@@ -67,6 +63,7 @@ export function serialize(
     if (binding.kind === "input") inputs.push(valueInfo(parameter.name, parameter));
     else initializer.push(tensorProto(parameter, binding));
   }
+  const computed = nodes.map((node) => nodeProto(node, nameOf));
   const constants = [...operands].flatMap((value) =>
     value?.source.kind === "constant" ? [constantNode(nameOf(value), value, value.source.data)] : [],
   );
@@ -76,10 +73,13 @@ export function serialize(
     .map(([name, value]) =>
       create(NodeProtoSchema, { name, opType: "Identity", input: [nameOf(value)], output: [name] }),
     );
+  // The engine refuses two nodes of one name too.
+  const unused = distinct();
+  for (const node of [...computed, ...constants, ...identities]) node.name = unused(node.name);
 
   const proto = create(GraphProtoSchema, {
     name: graph.name,
-    node: [...constants, ...nodes.map((node) => nodeProto(node, nameOf)), ...identities],
+    node: [...constants, ...computed, ...identities],
     initializer,
     input: inputs,
     output: outputs.map(([name, value]) => valueInfo(name, value)),
@@ -114,20 +114,25 @@ function namesOf(graph: Graph, parameters: readonly Value[], nodes: readonly Nod
     taken.add(name);
     if (value.source.kind === "node") names.set(value, name);
   }
-  const give = (value: Value): void => {
-    let name = value.name;
-    for (let i = 1; taken.has(name); i++) name = `${value.name}_${i}`;
-    taken.add(name);
-    names.set(value, name);
-  };
+  const unused = distinct(taken);
   const roots = Object.values(graph.outputs);
   for (const value of [...nodes.flatMap(({ inputs, outputs }) => [...inputs, ...outputs]), ...roots]) {
     if (value === null || names.has(value)) continue;
     if (value.source.kind === "input")
       throw new RequestError(`graph "${graph.name}" needs the input "${value.name}", which it does not list.`);
-    give(value);
+    names.set(value, unused(value.name));
   }
   return (value) => (value === null ? "" : names.get(value)!);
+}
+
+/** Gives each name that it is asked for, or the nearest that is not taken, and takes it. */
+function distinct(taken: Set<string> = new Set()): (name: string) => string {
+  return (wanted) => {
+    let name = wanted;
+    for (let i = 1; taken.has(name); i++) name = `${wanted}_${i}`;
+    taken.add(name);
+    return name;
+  };
 }
 
 const constantNode = (name: string, value: Value, data: TypedArray) =>

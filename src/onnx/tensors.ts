@@ -2,7 +2,11 @@ import { DataError, UnsupportedOperatorError } from "../errors.js";
 import { ARRAYS, type DataType, elements, type Shape, type TypedArray } from "./graph.js";
 import { TYPE_CODES } from "./operators/layout.js";
 import { type TensorProto, TensorProto_DataLocation } from "./proto/onnx_pb.js";
-import type { StoredBinding } from "./serialize.js";
+
+/** Where the data of a parameter is: in memory, or in a file beside the graph. */
+export type StoredBinding =
+  | { readonly kind: "data"; readonly data: TypedArray }
+  | { readonly kind: "file"; readonly location: string; readonly offset: number; readonly length: number };
 
 /** A path that starts at a root or a drive, or climbs out of its folder. */
 const LEAVES_FOLDER = /^([/\\]|[A-Za-z]:)|(^|[/\\])\.\.([/\\]|$)/;
@@ -73,8 +77,8 @@ function tensorData(tensor: TensorProto, type: DataType, shape: Shape, what: str
   if (rawData.length > 0) {
     if (rawData.length !== count * Data.BYTES_PER_ELEMENT)
       throw new DataError(`${what} has ${rawData.length} bytes; ${count * Data.BYTES_PER_ELEMENT} are needed.`);
-    // A copy: in the file the elements need not lie at a multiple of their size.
-    return new Data(rawData.slice().buffer as ArrayBuffer);
+    // A copy: in the file the elements need not lie at a multiple of their size. Not by `slice`, which gives a view of a Buffer.
+    return new Data(new Uint8Array(rawData).buffer);
   }
   const data = listedData(tensor, type);
   if (data.length !== count) throw new DataError(`${what} has ${data.length} elements; ${count} are needed.`);

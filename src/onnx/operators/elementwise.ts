@@ -1,5 +1,5 @@
 import { axisOf, type TensorType } from "../graph.js";
-import { broadcast, type Call, intAttribute, type Operator, reject, required } from "./operator.js";
+import { broadcast, type Call, intAttribute, type Operator, reject, required, sameType } from "./operator.js";
 
 const unary = (attributes: Operator["attributes"] = {}): Operator => ({
   attributes,
@@ -21,13 +21,14 @@ const alongAxis: Operator = {
 
 /** The type of operands of one element type, broadcast together. */
 function combined(call: Call, operands = 2): TensorType {
-  let { type, shape } = typeOf(call);
+  const first = required(call, 0);
+  let shape = first.shape;
   for (let i = 1; i < operands; i++) {
     const operand = required(call, i);
-    if (operand.type !== type) reject(call, `operands are ${type} and ${operand.type}; cast one of them.`);
+    sameType(call, first, operand);
     shape = broadcast(call, shape, operand.shape);
   }
-  return { type, shape };
+  return { type: first.type, shape };
 }
 
 const binary: Operator = { attributes: {}, infer: (call) => [combined(call)] };
@@ -72,7 +73,13 @@ export const ELEMENTWISE = {
   Sub: binary,
   Mul: binary,
   Div: binary,
-  Pow: binary,
+  Pow: {
+    attributes: {},
+    infer(call) {
+      const [base, exponent] = [required(call, 0), required(call, 1)];
+      return [{ type: base.type, shape: broadcast(call, base.shape, exponent.shape) }];
+    },
+  },
   Max: variadic,
   Min: variadic,
   And: logical(2),

@@ -61,7 +61,7 @@ export const LAYOUT = {
       const to = (Object.keys(TYPE_CODES) as DataType[]).find((type) => TYPE_CODES[type] === call.attributes.to);
       return [
         {
-          type: to ?? reject(call, `element type ${call.attributes.to} is not supported.`),
+          type: to ?? unsupported(call, `ONNX's element type ${call.attributes.to} is not supported.`),
           shape: required(call, 0).shape,
         },
       ];
@@ -90,8 +90,9 @@ export const LAYOUT = {
       const { type, shape } = required(call, 0);
       const block = intAttribute(call, "blocksize", 0);
       const [n, c, h, w] = shape;
-      if (shape.length !== 4 || block < 1 || c! % (block * block) !== 0)
-        reject(call, `the channels must be a multiple of ${block}².`);
+      if (block < 1) reject(call, `blocksize is ${block}; give 1 or more.`);
+      if (shape.length !== 4) reject(call, "the input must be [N, C, H, W].");
+      if (c! % (block * block) !== 0) reject(call, `the channels must be a multiple of ${block}².`);
       return [{ type, shape: [n!, c! / (block * block), h! * block, w! * block] }];
     },
   },
@@ -147,7 +148,7 @@ export const LAYOUT = {
       const { type, shape } = required(call, 0);
       const wanted = constantInts(call, 1);
       if (intAttribute(call, "allowzero", 0) === 1 && wanted.includes(0))
-        unsupported(call, "allowzero with a 0 in the shape makes an empty tensor.");
+        unsupported(call, "a 0 in the shape with allowzero asks for an empty tensor, which is not supported.");
       return [{ type, shape: reshaped(call, shape, wanted) }];
     },
   },

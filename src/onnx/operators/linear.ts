@@ -7,6 +7,7 @@ import {
   type Operator,
   reject,
   required,
+  sameType,
   unsupported,
 } from "./operator.js";
 
@@ -49,7 +50,8 @@ function windows(call: Call, length: number, kernel: number, axis: 0 | 1): numbe
 /** The shape of the pictures that a window moves over, once the window's attributes are known to be whole. */
 function images(call: Call): Shape {
   const { shape } = required(call, 0);
-  if (shape.length !== 4) reject(call, "the input must be [N, C, H, W]; only two spatial axes are supported.");
+  if (shape.length !== 4)
+    unsupported(call, `the input is ${showShape(shape)}; only [N, C, H, W], with two spatial axes, is supported.`);
   if (![undefined, "NOTSET"].includes(call.attributes.auto_pad as string | undefined)) {
     unsupported(call, `auto_pad "${call.attributes.auto_pad}" is not supported; write the pads out.`);
   }
@@ -68,7 +70,7 @@ function images(call: Call): Shape {
 /** Fails where the weight is of another type or kernel than the node says. */
 function checkKernel(call: Call): void {
   const [x, weight] = [required(call, 0), required(call, 1)];
-  if (weight.type !== x.type) reject(call, `operands are ${x.type} and ${weight.type}; cast one of them.`);
+  sameType(call, x, weight);
   if (weight.shape.length !== 4) reject(call, "the weight must be [O, C/group, kH, kW].");
   const kernel = intsAttribute(call, "kernel_shape", weight.shape.slice(2));
   if (kernel.join() !== weight.shape.slice(2).join())
@@ -157,13 +159,18 @@ export const LINEAR = {
     attributes: {},
     infer(call) {
       const [a, b] = [required(call, 0), required(call, 1)];
-      if (a.shape.length < 2 || b.shape.length < 2) reject(call, "operands must be matrices or stacks of them.");
+      sameType(call, a, b);
+      if (a.shape.length < 2 || b.shape.length < 2)
+        unsupported(
+          call,
+          `operands are ${showShape(a.shape)} and ${showShape(b.shape)}; only matrices and stacks of them are supported.`,
+        );
       if (a.shape.at(-1) !== b.shape.at(-2))
         reject(call, `inner dimensions ${a.shape.at(-1)} and ${b.shape.at(-2)} differ.`);
       return [
         {
           type: a.type,
-          shape: [...broadcast(call, a.shape.slice(0, -2), b.shape.slice(0, -2)), a.shape.at(-2)!, b.shape.at(-1)!],
+          shape: [...broadcast(call, a.shape.slice(0, -2), b.shape.slice(0, -2), 2), a.shape.at(-2)!, b.shape.at(-1)!],
         },
       ];
     },
@@ -172,6 +179,7 @@ export const LINEAR = {
     attributes: { alpha: "float", beta: "float", transA: "int", transB: "int" },
     infer(call) {
       const [a, b] = [required(call, 0), required(call, 1)];
+      sameType(call, a, b);
       if (a.shape.length !== 2 || b.shape.length !== 2) reject(call, "operands must be matrices.");
       const [m, k] = intAttribute(call, "transA", 0) === 1 ? [a.shape[1]!, a.shape[0]!] : [a.shape[0]!, a.shape[1]!];
       const [k2, n] = intAttribute(call, "transB", 0) === 1 ? [b.shape[1]!, b.shape[0]!] : [b.shape[0]!, b.shape[1]!];

@@ -35,6 +35,11 @@ export function required(call: Call, i: number): Value {
   return call.inputs[i] ?? reject(call, `input ${i} is missing.`);
 }
 
+/** Fails where two operands are not of one element type. */
+export function sameType(call: Call, a: Value, b: Value): void {
+  if (a.type !== b.type) reject(call, `operands are ${a.type} and ${b.type}; cast one of them.`);
+}
+
 /** The integers of a constant input such as the shape of Reshape or the axes of ReduceSum. */
 export function constantInts(call: Call, i: number): number[] {
   const data = constantData(required(call, i));
@@ -57,13 +62,16 @@ export function intsAttribute(call: Call, name: string, fallback: readonly numbe
   return Array.isArray(value) ? value : fallback;
 }
 
-/** The shape of two operands combined by numpy's rules: aligned at the end, 1 stretches. */
-export function broadcast(call: Call, a: Shape, b: Shape): number[] {
+/**
+ * The shape of two operands combined by numpy's rules: aligned at the end, 1 stretches.
+ * @param behind - how many axes follow those given, for the message
+ */
+export function broadcast(call: Call, a: Shape, b: Shape, behind = 0): number[] {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, i) => {
     const m = a[i - rank + a.length] ?? 1;
     const n = b[i - rank + b.length] ?? 1;
-    if (m !== n && m !== 1 && n !== 1) reject(call, `${m} and ${n} do not broadcast along axis ${i - rank}.`);
+    if (m !== n && m !== 1 && n !== 1) reject(call, `${m} and ${n} do not broadcast along axis ${i - rank - behind}.`);
     return m === 1 ? n : m;
   });
 }

@@ -1,6 +1,6 @@
 import { RequestError, ShapeError } from "../../errors.js";
 import { GraphBuilder } from "../builder.js";
-import { type Graph, type Node, nodesFor, parametersFor, sameShape, showShape, type Value } from "../graph.js";
+import { type Graph, leavesFor, type Node, nodesFor, sameShape, showShape, type Value } from "../graph.js";
 
 /**
  * Decides what becomes of a node: the values that take its outputs' place, or null to keep it. `inputs` are the node's in
@@ -13,12 +13,14 @@ export type Visit = (b: GraphBuilder, node: Node, inputs: readonly (Value | null
  * that they are, nodes keep their names, and what nothing needs any more is gone.
  * @param replaced - values of the old graph and what stands for them in the new one; what only they need is not visited
  * @throws {ShapeError} where a value is replaced by one of another type or shape
- * @throws {RequestError} where a replacement is named as a parameter that is still needed
+ * @throws {RequestError} where a replacement is named as an input or parameter that is still needed
  */
 export function rewrite(graph: Graph, visit: Visit, replaced: ReadonlyMap<Value, Value> = new Map()): Graph {
   const outputs = Object.values(graph.outputs);
   const cut = new Set(replaced.keys());
-  const fixed = [...graph.inputs, ...parametersFor(outputs, cut)].map(({ name }) => name);
+  const fixed = [...leavesFor(outputs, cut)]
+    .filter((value) => !cut.has(value) && value.source.kind !== "constant")
+    .map(({ name }) => name);
   for (const { name } of replaced.values()) {
     if (fixed.includes(name))
       throw new RequestError(`"${name}" is the name of an input or parameter of graph "${graph.name}"; take another.`);

@@ -1,0 +1,185 @@
+import { describe, expect, it } from "vitest";
+import { UnsupportedOperatorError } from "../errors.js";
+import { GraphBuilder, type Value } from "../onnx/index.js";
+import { type Case, checkRules } from "./check.testing.js";
+import { ELEMENTWISE_RULES } from "./elementwise.js";
+import { gradients } from "./gradients.js";
+import * as reference from "./references.testing.js";
+
+const positive = (u: number): number => 1.5 + u;
+/** Away from the kinks at 0 and at ±0.5. */
+const awayFromKinks = (u: number): number => Math.sign(u) * (0.1 + 0.3 * Math.abs(u));
+
+const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
+
+const unary = (op: string, f: (x: number) => number, values?: (u: number) => number): Case => ({
+  name: op,
+  operands: [{ shape: [2, 3], values }],
+  build: (b, [x]) => b.op(op, [x!])[0]!,
+  reference: ([x]) => Array.from(x!, f),
+});
+
+type Shapes = readonly [x: readonly number[], w: readonly number[], y: readonly number[]];
+const BROADCASTS: readonly Shapes[] = [
+  [
+    [2, 3, 4],
+    [2, 3, 4],
+    [2, 3, 4],
+  ],
+  [
+    [2, 3, 4],
+    [3, 1],
+    [2, 3, 4],
+  ],
+  [
+    [1, 3, 1],
+    [2, 1, 4],
+    [2, 3, 4],
+  ],
+  [[2, 3], [], [2, 3]],
+  [[4], [1, 1, 1], [1, 1, 4]],
+];
+
+const binary = (op: string, f: (x: number, w: number) => number, values?: (u: number, i: number) => number): Case[] =>
+  BROADCASTS.map(([x, w, y]) => ({
+    name: `${op} of [${x}] and [${w}]`,
+    operands: [
+      { shape: x, values },
+      { shape: w, values },
+    ],
+    build: (b, operands) => b.op(op, operands)[0]!,
+    reference: (operands) => reference.broadcast(operands, [x, w], y, f as (...values: number[]) => number),
+  }));
+
+const choice = (c: readonly number[], x: readonly number[], w: readonly number[]): Case => ({
+  name: `Where of [${c}], [${x}] and [${w}]`,
+  operands: [{ shape: c, type: "bool", fixed: true, values: (_, i) => i % 2 }, { shape: x }, { shape: w }],
+  build: (b, operands) => b.where(operands[0]!, operands[1]!, operands[2]!),
+  reference: (operands) => reference.broadcast(operands, [c, x, w], [2, 3], (p, u, v) => (p === 1 ? u! : v!)),
+});
+
+const softmax = (shape: readonly number[], axis: number, logarithm: boolean): Case => ({
+  name: `${logarithm ? "LogSoftmax" : "Softmax"} of [${shape}] along ${axis}`,
+  operands: [{ shape, values: (u) => 4 * u }],
+  build: (b, [x]) => (logarithm ? b.logSoftmax(x!, axis) : b.softmax(x!, axis)),
+  reference: ([x]) => reference.softmax(x!, shape, axis < 0 ? axis + shape.length : axis, logarithm),
+});
+
+const CASES: Case[] = [
+  unary("Identity", (x) => x),
+  unary("Neg", (x) => -x),
+  unary("Exp", Math.exp),
+  unary("Log", Math.log, positive),
+  unary("Sqrt", Math.sqrt, positive),
+  unary("Reciprocal", (x) => 1 / x, positive),
+  unary("Abs", Math.abs, awayFromKinks),
+  unary("Sigmoid", sigmoid, (u) => 5 * u),
+  unary("Tanh", Math.tanh),
+  unary("Relu", (x) => Math.max(x, 0), awayFromKinks),
+  {
+    name: "Clip",
+    operands: [{ shape: [2, 5], values: (u) => (Math.abs(Math.abs(u) - 0.5) < 0.05 ? 0 : u) }],
+    build: (b, [x]) => b.op("Clip", [x!, b.scalar(-0.5), b.scalar(0.5)])[0]!,
+    reference: ([x]) => Array.from(x!, (v) => Math.min(0.5, Math.max(-0.5, v))),
+  },
+  {
+    name: "Clip from above only",
+    operands: [{ shape: [7], values: (u) => (Math.abs(u) < 0.05 ? 1 : u) }],
+    build: (b, [x]) => b.op("Clip", [x!, null, b.scalar(0)])[0]!,
+    reference: ([x]) => Array.from(x!, (v) => Math.min(0, v)),
+  },
+  {
+    name: "Cast to another float and back",
+    operands: [{ shape: [3] }],
+    build: (b, [x]) => b.cast(b.cast(x!, "float64"), "float32"),
+    reference: ([x]) => Array.from(x!),
+  },
+  {
+    name: "Cast to whole numbers, which do not move",
+    operands: [{ shape: [4], values: (u, i) => i + 0.5 + 0.2 * u }],
+    build: (b, [x]) => b.cast(b.cast(x!, "int32"), "float32"),
+    reference: ([x]) => Array.from(x!, Math.trunc),
+  },
+  ...binary("Add", (x, w) => x + w),
+  ...binary("Sub", (x, w) => x - w),
+  ...binary("Mul", (x, w) => x * w),
+  ...binary("Div", (x, w) => x / w, positive),
+  ...binary("Pow", (x, w) => x ** w, positive),
+  ...binary("Max", Math.max, (u, i) => u + (i % 2)),
+  ...binary("Min", Math.min, (u, i) => u + (i % 2)),
+  {
+    name: "Max of a value with itself",
+    operands: [{ shape: [3] }],
+    build: (b, [x]) => b.op("Max", [x!, x!])[0]!,
+    reference: ([x]) => Array.from(x!),
+  },
+  {
+    name: "Pow of negative numbers by a fixed 2",
+    operands: [{ shape: [5] }],
+    build: (b, [x]) => b.op("Pow", [x!, b.scalar(2)])[0]!,
+    reference: ([x]) => Array.from(x!, (v) => v * v),
+  },
+  choice([2, 3], [2, 3], [3]),
+  choice([3], [2, 1], []),
+  {
+    name: "swish, as one rule",
+    operands: [{ shape: [2, 3, 2], values: (u) => 5 * u }],
+    build: (b, [x]) => b.mul(x!, b.sigmoid(x!)),
+    reference: ([x]) => Array.from(x!, (v) => v * sigmoid(v)),
+  },
+  {
+    name: "swish with the factors the other way round",
+    operands: [{ shape: [4] }],
+    build: (b, [x]) => b.mul(b.sigmoid(x!), x!),
+    reference: ([x]) => Array.from(x!, (v) => v * sigmoid(v)),
+  },
+  {
+    name: "swish whose gate is used elsewhere too",
+    operands: [{ shape: [4] }],
+    build: (b, [x]) => b.add(b.mul(x!, b.sigmoid(x!)), b.exp(b.sigmoid(x!))),
+    reference: ([x]) => Array.from(x!, (v) => v * sigmoid(v) + Math.exp(sigmoid(v))),
+  },
+  {
+    name: "a gate of another value is no swish",
+    operands: [{ shape: [4] }, { shape: [4] }],
+    build: (b, [x, w]) => b.mul(x!, b.sigmoid(w!)),
+    reference: ([x, w]) => Array.from(x!, (v, i) => v * sigmoid(w![i]!)),
+  },
+  softmax([3, 5], -1, false),
+  softmax([3, 2], 0, false),
+  softmax([2, 2, 3], -1, false),
+  softmax([1, 7], -1, true),
+  softmax([2, 3, 2], 1, true),
+  softmax([2, 3, 2], -3, true),
+];
+
+describe("rules of operators on each element, against central differences", () => {
+  checkRules(ELEMENTWISE_RULES, CASES);
+});
+
+describe("elementwise rules where differences cannot tell", () => {
+  const build = (make: (b: GraphBuilder, x: Value) => { y: Value; wrt: Value[] }) => {
+    const b = new GraphBuilder();
+    const x = b.input("x", "float32", [4]);
+    const { y, wrt } = make(b, x);
+    return { x, dx: gradients(b, y, wrt, b.input("dy", "float32", y.shape)) };
+  };
+  const inputNames = ({ source }: Value): (string | undefined)[] =>
+    source.kind === "node" ? source.node.inputs.map((input) => input?.name) : [];
+
+  it.each(["alone", "with x"])("gives dy x for the gate of a swish that is asked for %s", (how) => {
+    for (const swapped of [false, true]) {
+      const { dx } = build((b, x) => {
+        const gate = b.sigmoid(x);
+        return { y: swapped ? b.mul(gate, x) : b.mul(x, gate), wrt: how === "alone" ? [gate] : [gate, x] };
+      });
+      expect(inputNames(dx[0]!)).toEqual(["dy", "x"]);
+    }
+  });
+
+  it("refuses Max and Min of other than two operands", () => {
+    const make = (): unknown => build((b, x) => ({ y: b.op("Max", [x, b.exp(x), b.neg(x)])[0]!, wrt: [x] }));
+    expect(make).toThrow(UnsupportedOperatorError);
+    expect(make).toThrow('Max "Max" of 3 operands has no gradient rule; nest it, two operands at a time.');
+  });
+});
