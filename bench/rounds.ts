@@ -6,6 +6,8 @@ export interface Variant {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
+  /** Environment variables besides those that are there. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export const median = (values: readonly number[]): number =>
@@ -15,8 +17,12 @@ export const median = (values: readonly number[]): number =>
 export function rounds(variants: readonly Variant[], count: number): Map<string, number[]> {
   const found = new Map<string, number[]>(variants.map(({ name }) => [name, []]));
   for (let round = 0; round < count; round++) {
-    for (const { name, command, args } of round % 2 === 0 ? variants : [...variants].reverse()) {
-      const output = execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    for (const { name, command, args, env } of round % 2 === 0 ? variants : [...variants].reverse()) {
+      const output = execFileSync(command, args, {
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "ignore"],
+        env: { ...process.env, ...env },
+      });
       found.get(name)!.push(Number(output.trim().split("\n").at(-1)));
     }
   }

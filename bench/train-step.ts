@@ -1,6 +1,6 @@
 /**
  * How fast is a full training step of B0? `npx tsx bench/train-step.ts` prints pictures a second at 224, batch 16, and at 64, batch
- * 64; with PYTHON=path/to/python (bench/peers/README.md) also PyTorch's, alternating. `fixres 224 16 PREFIX` writes ONNX
+ * 64; with PYTHON=path/to/python (bench/peers/README.md) also PyTorch's, alternating, which loads the malloc that PRELOAD names. `fixres 224 16 PREFIX` writes ONNX
  * Runtime's profile.
  */
 import { fileURLToPath } from "node:url";
@@ -45,8 +45,15 @@ if (variant === undefined) {
       command: process.execPath,
       args: ["--import", "tsx", here, "fixres", ...at],
     };
-    const python = process.env.PYTHON;
-    const theirs: Variant[] = python === undefined ? [] : [{ name: "PyTorch", command: python, args: [peer, ...at] }];
-    report(`training step of B0 at ${resolution}, batch ${batch}, pictures/s`, rounds([ours, ...theirs], 3));
+    const { PYTHON: command, PRELOAD = "" } = process.env;
+    const env = { LD_PRELOAD: PRELOAD };
+    const theirs: Variant[] =
+      command === undefined
+        ? []
+        : [
+            { name: "PyTorch, compiled", command, args: [peer, ...at, "--compile"], env },
+            { name: "PyTorch", command, args: [peer, ...at], env },
+          ];
+    report(`training step of B0 at ${resolution}, batch ${batch}, pictures/s`, rounds([ours, ...theirs], 5));
   }
 } else console.log(await measure(Number(size), Number(pictures)));

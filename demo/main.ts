@@ -6,7 +6,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { architecture, freshModel, loadModel, openSplits, sweep, testPreprocessing, train, tune } from "fixres";
-import { percent, stderrProgress, table } from "fixres/cli";
+import { interval, percent, points, pValue, stderrProgress, table } from "fixres/cli";
 import { page, svgToPng, sweepChart } from "fixres/report";
 import { fashionFolder } from "./fashion.js";
 import { NETWORK, SWEEP, TRAIN, TRAIN_PER_CLASS, TRAIN_RESOLUTION, TUNE } from "./recipe.js";
@@ -39,7 +39,6 @@ const tuned = await tune(
 const afterCurve = await sweep(await loadModel(tuned.model), data.val, swept);
 
 const head = ["test resolution", "before", "95% interval", "after", "95% interval"];
-const interval = ([low, high]: readonly [number, number]): string => `${percent(low, 1)} - ${percent(high, 1)}`;
 const rows = beforeCurve.map((before, i) => {
   const after = afterCurve[i]!;
   const mark =
@@ -47,13 +46,13 @@ const rows = beforeCurve.map((before, i) => {
   return [
     `${before.resolution}${mark}`,
     percent(before.top1),
-    interval(before.ci95),
+    interval(before.ci95, 1),
     percent(after.top1),
-    interval(after.ci95),
+    interval(after.ci95, 1),
   ];
 });
-const gain = `${tuned.gain >= 0 ? "+" : ""}${(100 * tuned.gain).toFixed(2)} points (95%: ${(100 * tuned.ci95[0]).toFixed(2)} to ${(100 * tuned.ci95[1]).toFixed(2)})`;
-const pValue = `p = ${tuned.pValue.toPrecision(2)}`;
+const gain = points(tuned.gain, tuned.ci95);
+const probability = pValue(tuned.pValue);
 const seconds = (performance.now() - started) / 1000;
 
 const svg = await sweepChart({
@@ -82,7 +81,7 @@ const html = page({
     { label: `top-1 before, at ${best} px`, value: percent(tuned.before.top1) },
     { label: `top-1 after, at ${best} px`, value: percent(tuned.after.top1) },
     { label: "gain", value: gain },
-    { label: "McNemar", value: pValue },
+    { label: "McNemar", value: probability },
   ],
   svg,
   table: { head, rows },
@@ -98,6 +97,6 @@ await writeFile(join(OUT, "result.json"), `${JSON.stringify(result, null, 2)}\n`
 
 console.log(table(head, rows));
 console.log(
-  `\nfixed at ${best} px: ${percent(tuned.before.top1)} -> ${percent(tuned.after.top1)}, ${gain}, ${pValue} (McNemar, ${tuned.gained} pictures gained, ${tuned.lost} lost of ${tuned.n})`,
+  `\nfixed at ${best} px: ${percent(tuned.before.top1)} -> ${percent(tuned.after.top1)}, ${gain}, ${probability} (McNemar, ${tuned.gained} pictures gained, ${tuned.lost} lost of ${tuned.n})`,
 );
 console.log(`${seconds.toFixed(0)} s; chart, page and numbers are in out/demo/`);

@@ -6,8 +6,11 @@
 
 /** Receives the beginning of each piece of work that may take longer than a moment. */
 export interface Progress {
-  /** @param task - what is done, such as `epoch 3/10` @param total - units of work @param unit - plural, such as `pictures` */
-  start(task: string, total: number, unit: string): Task;
+  /**
+   * @param task - what is done, such as `epoch 3/10`  @param total - units of work  @param unit - plural, such as `pictures`
+   * @param first - units that an earlier run has done already, which say nothing of the pace; 0 unless given
+   */
+  start(task: string, total: number, unit: string, first?: number): Task;
   /** Something that the user should know, such as which preprocessing is in force. */
   note(text: string): void;
 }

@@ -3,6 +3,6 @@
  *
  * @module
  */
-export { percent } from "./options.js";
+export { interval, percent, points, pValue } from "../format.js";
 export { stderrProgress } from "./progress.js";
 export { table } from "./table.js";

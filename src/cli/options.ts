@@ -6,6 +6,8 @@ import type { Progress } from "../progress.js";
 import { DEVICES, type Device } from "../runtime/index.js";
 import { stderrProgress } from "./progress.js";
 
+export { interval, percent, points, pValue, rate } from "../format.js";
+
 /** A number from the command line, with what it must be; commander adds the option's name. */
 function numeric(what: string, valid: (value: number) => boolean): (text: string) => number {
   return (text) => {
@@ -90,11 +92,6 @@ export function surroundings(): { progress: Progress; signal: AbortSignal } {
 export function print(json: boolean | undefined, result: unknown, text: () => string): void {
   process.stdout.write(`${json ? JSON.stringify(result) : text()}\n`);
 }
-
-export const percent = (value: number, digits = 2): string => `${(100 * value).toFixed(digits)}%`;
-
-/** An interval of fractions, as percentages. */
-export const interval = ([low, high]: readonly [number, number]): string => `${percent(low)} to ${percent(high)}`;
 
 /** What was left out, for the end of a report. */
 export function badPictures(bad: readonly { name: string; reason: string }[]): string {

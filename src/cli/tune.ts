@@ -1,20 +1,16 @@
 import { Option } from "commander";
 import { openSplits } from "../data/index.js";
-import { TUNE_DEFAULTS, TUNE_MODES, type TuneModeName, tune } from "../fixres/index.js";
+import { TUNE_DEFAULTS, TUNE_MODES, type TuneModeName, type TuneOptions, tune } from "../fixres/index.js";
 import { expectedClasses, loadModel } from "../models/index.js";
 import * as cli from "./options.js";
 
-interface Options extends cli.EngineOptions, cli.PreprocessingOptions {
+/** Those of the recipe are called as `TuneOptions` has them. */
+type Recipe = Omit<TuneOptions, "mode" | "preprocessing" | "batchSize" | "onBadImage">;
+
+interface Options extends cli.EngineOptions, cli.PreprocessingOptions, Recipe {
   readonly data: string;
   readonly out: string;
   readonly tune: TuneModeName;
-  readonly epochs: number;
-  readonly baseLearningRate: number;
-  readonly decayEpochs: number;
-  readonly momentum: number;
-  readonly weightDecay: number;
-  readonly labelSmoothing: number;
-  readonly seed: number;
   readonly cacheMemory: number;
 }
 
@@ -79,7 +75,7 @@ export const tuneCommand = cli
       [
         `before: top-1 ${cli.percent(before.top1)} (95%: ${cli.interval(before.ci95)}), loss ${before.loss.toFixed(4)}`,
         `after:  top-1 ${cli.percent(after.top1)} (95%: ${cli.interval(after.ci95)}), loss ${after.loss.toFixed(4)}`,
-        `gain:   ${cli.percent(found.gain)} (95%: ${cli.interval(found.ci95)}), p = ${found.pValue.toPrecision(2)} (McNemar; ${found.gained} pictures gained, ${found.lost} lost of ${found.n})`,
+        `gain:   ${cli.points(found.gain, found.ci95)}, ${cli.pValue(found.pValue)} (McNemar; ${found.gained} pictures gained, ${found.lost} lost of ${found.n})`,
         `${found.model}, in ${found.seconds.toFixed(1)} s${cli.badPictures(found.bad)}`,
       ].join("\n"),
     );

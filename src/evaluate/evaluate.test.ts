@@ -4,7 +4,7 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openFolder, openPictureCache, type Source } from "../data/index.js";
-import { DataError } from "../errors.js";
+import { DataError, RequestError } from "../errors.js";
 import { architecture, freshModel, type Model } from "../models/index.js";
 import { type Progress, silent } from "../progress.js";
 import { random } from "../random.js";
@@ -46,6 +46,13 @@ describe("evaluate", () => {
     expect(seven.correct).toEqual(three.correct);
     expect([seven.top1, seven.top5, seven.n, seven.ci95]).toEqual([three.top1, three.top5, three.n, three.ci95]);
     expect(seven.loss).toBeCloseTo(three.loss, 6);
+  });
+
+  it.each([0, 2.5, Number.NaN])("refuses a batch of %d", async (batchSize) => {
+    const running = evaluate(model, source, { ...options, batchSize });
+    await expect(running).rejects.toThrow(
+      new RequestError(`the batch size is ${batchSize}; give a whole number of 1 or more.`),
+    );
   });
 
   it("agrees with what predict says of each picture", async () => {

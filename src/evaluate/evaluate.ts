@@ -6,6 +6,7 @@ import {
   type TestPreprocessing,
   testTransform,
 } from "../data/index.js";
+import { percent } from "../format.js";
 import { inferenceProgram, type Model } from "../models/index.js";
 import { type Progress, silent } from "../progress.js";
 import { openSession, type SessionOptions } from "../runtime/index.js";
@@ -66,7 +67,7 @@ export async function evaluate(model: Model, source: Source, options: EvaluateOp
       if (count > 0) {
         const { logits } = await session.run({ pixels });
         sums.add(scoreLogits(logits as Float32Array, labels, count, model.classes.length));
-        detail = `top-1 ${(100 * sums.result().top1).toFixed(2)}%`;
+        detail = `top-1 ${percent(sums.result().top1)}`;
       }
       task.advance(count + unread.length, detail);
     }

@@ -54,11 +54,15 @@ async function diskStore(length: number, bytes: number, path: string): Promise<F
     bytes,
     where: "disk",
     async write(row, { buffer, byteOffset }) {
-      await handle.write(new Uint8Array(buffer, byteOffset, rowBytes), 0, rowBytes, row * rowBytes).catch(fail);
+      const from = new Uint8Array(buffer, byteOffset, rowBytes);
+      const { bytesWritten } = await handle.write(from, 0, rowBytes, row * rowBytes).catch(fail);
+      // The system writes part of a row where the disk is full.
+      if (bytesWritten !== rowBytes) fail(`only ${bytesWritten} of ${rowBytes} bytes were written`);
     },
     async read(row, out, offset) {
       const into = new Uint8Array(out.buffer, out.byteOffset + offset * 4, rowBytes);
-      await handle.read(into, 0, rowBytes, row * rowBytes).catch(fail);
+      const { bytesRead } = await handle.read(into, 0, rowBytes, row * rowBytes).catch(fail);
+      if (bytesRead !== rowBytes) fail(`only ${bytesRead} of ${rowBytes} bytes could be read`);
     },
     async dispose() {
       await handle.close();

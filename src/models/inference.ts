@@ -1,3 +1,4 @@
+import { RequestError } from "../errors.js";
 import { type Graph, GraphBuilder, type Value } from "../onnx/index.js";
 import { type Program, packed } from "../runtime/index.js";
 import type { Model } from "./directory.js";
@@ -13,11 +14,16 @@ export interface InferenceGraph {
   readonly graph: Graph;
 }
 
-/** The graph from pictures to `logits` [batch, classes], normalisation included. */
+/**
+ * The graph from pictures to `logits` [batch, classes], normalisation included.
+ * @throws {RequestError} for a batch size that cannot be
+ */
 export function inferenceGraph(
   { arch, classes, input }: Pick<Model, "arch" | "classes" | "input">,
   { resolution, batch }: { readonly resolution: number; readonly batch: number },
 ): InferenceGraph {
+  if (!(Number.isSafeInteger(batch) && batch >= 1))
+    throw new RequestError(`the batch size is ${batch}; give a whole number of 1 or more.`);
   const b = new GraphBuilder();
   const pixels = b.input("pixels", "uint8", [batch, resolution, resolution, 3]);
   const network = efficientnet(b, normalized(b, pixels, input), arch, { classes: classes.length });

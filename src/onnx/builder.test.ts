@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ShapeError, UnsupportedOperatorError } from "../errors.js";
+import { run } from "./engine.testing.js";
 import { GraphBuilder, nodesFor, printGraph } from "./index.js";
 
 describe("GraphBuilder", () => {
@@ -70,6 +71,18 @@ describe("GraphBuilder", () => {
       %2 = Reshape(%1, [2, 3, 1]) [2, 3, 1]
       y = %2"
     `);
+  });
+
+  it("gives scalars of the other operand's type, float16 by the engine's own rounding", async () => {
+    const b = new GraphBuilder();
+    const x = b.input("x", "float32", [2]);
+    const half = b.cast(b.scale(b.cast(x, "float16"), 0.1), "float32");
+    const double = b.cast(b.scale(b.cast(x, "float64"), 0.1), "float32");
+    const graph = { name: "g", inputs: [x], outputs: { half, double } };
+    const found = await run(graph, () => new Float32Array(0), { x: Float32Array.of(1, 2) });
+    // The float16 nearest to 0.1, and its double.
+    expect([...found.half!]).toEqual([0.0999755859375, 0.199951171875]);
+    expect([...found.double!]).toEqual([0.1, 0.2].map(Math.fround));
   });
 
   it("hands a training BatchNormalization copies of the statistics, which the engine overwrites", () => {

@@ -92,6 +92,8 @@ export class GraphBuilder {
 
   /** A float32 scalar, or a scalar of another type. */
   scalar(value: number, type: DataType = "float32"): Value {
+    // JavaScript has no float16 of its own; the engine rounds once, when it opens the graph.
+    if (type === "float16") return this.cast(this.scalar(value), type);
     const Data = ARRAYS[type];
     const data = type === "int64" ? BigInt64Array.of(BigInt(value)) : (Data as Float32ArrayConstructor).of(value);
     return this.constant(data, type, [], "scalar");
@@ -163,8 +165,9 @@ export class GraphBuilder {
   scale(x: Value, factor: number): Value {
     if (factor === 1) return x;
     // As a vector where the last axis is 1: there ONNX Runtime's broadcasting is 25 times slower.
-    if (x.shape.at(-1) !== 1) return this.mul(x, this.scalar(factor));
-    return this.reshape(this.mul(this.reshape(x, [elements(x.shape)]), this.scalar(factor)), x.shape);
+    const by = this.scalar(factor, x.type);
+    if (x.shape.at(-1) !== 1) return this.mul(x, by);
+    return this.reshape(this.mul(this.reshape(x, [elements(x.shape)]), by), x.shape);
   }
 
   cast(x: Value, type: DataType): Value {

@@ -7,6 +7,7 @@
  */
 export { GraphBuilder } from "./builder.js";
 export {
+  ARRAYS,
   type Attributes,
   axisOf,
   constantData,

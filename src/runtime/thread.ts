@@ -16,10 +16,13 @@ export async function openThreadSession(program: Program, options: SessionOption
   const failAll = (error: unknown): void => {
     for (const { reject } of pending.values()) reject(error);
     pending.clear();
+    worker.unref();
   };
   worker.on("message", ({ id, result, error }: Reply) => {
     const waiting = pending.get(id);
     pending.delete(id);
+    // An idle thread must not keep the process alive; one that owes an answer must.
+    if (pending.size === 0) worker.unref();
     if (error === undefined) waiting?.resolve(result);
     else waiting?.reject(revive(error));
   });
@@ -31,37 +34,26 @@ export async function openThreadSession(program: Program, options: SessionOption
     const id = nextId++;
     return new Promise<T>((resolve, reject) => {
       pending.set(id, { resolve: resolve as (value: unknown) => void, reject });
+      worker.ref();
       worker.postMessage({ id, request });
     });
   };
-  // An idle thread must not keep the process alive after an error elsewhere.
-  worker.unref();
   try {
-    const { inputs, outputs } = await keepAlive(worker, call<Opened>({ method: "open", program, options }));
+    const { inputs, outputs } = await call<Opened>({ method: "open", program, options });
     return {
       inputs,
       outputs,
-      run: (feeds) => keepAlive(worker, call<Tensors>({ method: "run", feeds })),
-      setState: (state) => keepAlive(worker, call<void>({ method: "setState", state })),
-      getState: () => keepAlive(worker, call<Tensors>({ method: "getState" })),
+      run: (feeds) => call<Tensors>({ method: "run", feeds }),
+      setState: (state) => call<void>({ method: "setState", state }),
+      getState: () => call<Tensors>({ method: "getState" }),
       async dispose() {
-        await keepAlive(worker, call<void>({ method: "dispose" }));
+        await call<void>({ method: "dispose" });
         await worker.terminate();
       },
     };
   } catch (error) {
     await worker.terminate();
     throw error;
-  }
-}
-
-/** Holds the process open while an answer is awaited. */
-async function keepAlive<T>(worker: Worker, answer: Promise<T>): Promise<T> {
-  worker.ref();
-  try {
-    return await answer;
-  } finally {
-    worker.unref();
   }
 }
 

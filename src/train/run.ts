@@ -9,6 +9,7 @@ import {
 } from "../data/index.js";
 import { FailedError, RequestError } from "../errors.js";
 import { type Evaluation, evaluate } from "../evaluate/index.js";
+import { percent } from "../format.js";
 import { efficientnet, isTrainable, type Model, normalized, parametersOf, saveModel } from "../models/index.js";
 import { GraphBuilder } from "../onnx/index.js";
 import { type Progress, silent } from "../progress.js";
@@ -191,8 +192,9 @@ class Run {
     const { batchSize, epochs, seed, onBadImage, resolution, interpolation, minCropArea, flip } = this.options;
     const { signal, checkpointSeconds = 60 } = this.surroundings;
     const { epoch } = this.state;
-    const task = this.progress.start(`epoch ${epoch + 1}/${epochs}`, this.stepsPerEpoch * batchSize, "pictures");
-    task.advance(this.state.stepInEpoch * batchSize);
+    const total = this.stepsPerEpoch * batchSize;
+    const done = this.state.stepInEpoch * batchSize;
+    const task = this.progress.start(`epoch ${epoch + 1}/${epochs}`, total, "pictures", done);
     let saved = performance.now();
     try {
       const batches = loadBatches(this.data.train, {
@@ -325,8 +327,6 @@ class Run {
     };
   }
 }
-
-const percent = (fraction: number): string => `${(100 * fraction).toFixed(2)}%`;
 
 /** A state that holds NaN or infinity must not take a good checkpoint's place. */
 function checkFinite(tensors: StateTensors, step: number, learningRate: number): void {

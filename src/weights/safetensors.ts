@@ -1,8 +1,8 @@
 import { DataError } from "../errors.js";
 import { openFile, writeFileAtomic } from "../files.js";
-import { elements, showShape } from "../onnx/index.js";
+import { ARRAYS, elements, showShape } from "../onnx/index.js";
 import { DTYPES, headerEnd, indexSafetensors, PREFIX, type SafetensorsIndex, type TensorLocation } from "./header.js";
-import { ARRAYS, bytesPerElement, type Tensor, type Tensors } from "./tensor.js";
+import { bytesPerElement, type Tensor, type Tensors } from "./tensor.js";
 
 /** A safetensors file in memory. */
 export interface Safetensors extends SafetensorsIndex {
