@@ -5,8 +5,11 @@ import { existsSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+// As .npmrc says, which a later npm may no longer hand on to install scripts.
+const env = { ONNXRUNTIME_NODE_INSTALL: "skip", ...process.env };
 const run = (command, args) => {
-  const result = spawnSync(command, args, { cwd: root, stdio: ["ignore", 2, 2], shell: process.platform === "win32" });
+  const shell = process.platform === "win32";
+  const result = spawnSync(command, args, { cwd: root, stdio: ["ignore", 2, 2], shell, env });
   if (result.status !== 0) {
     process.stderr.write(`fixres: "${command} ${args.join(" ")}" failed; its own message is above.\n`);
     process.exit(result.status ?? 1);

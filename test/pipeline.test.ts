@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -149,7 +149,6 @@ describe("what is wrong with a request is one line, and the exit code is 2", () 
   it("an empty class folder", async () => {
     await cp(data, at("empty"), { recursive: true });
     await rm(at("empty", "val", "class-0004"), { recursive: true });
-    const { mkdir } = await import("node:fs/promises");
     await mkdir(at("empty", "val", "class-0004"));
     const { code, stderr } = await fixres(["eval", at("run", "model"), "--data", at("empty")]);
     expect({ code, stderr }).toEqual({ code: 2, stderr: line(/class-0004" holds no pictures/) });
