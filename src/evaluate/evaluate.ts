@@ -9,7 +9,7 @@ import {
 import { percent } from "../format.js";
 import { inferenceProgram, type Model } from "../models/index.js";
 import { type Progress, silent } from "../progress.js";
-import { openSession, type SessionOptions } from "../runtime/index.js";
+import { openSession, runEach, type SessionOptions } from "../runtime/index.js";
 import { type Accuracy, scoreLogits, tally } from "./metrics.js";
 
 export interface EvaluateOptions extends Pick<SessionOptions, "device" | "threads"> {
@@ -62,13 +62,12 @@ export async function evaluate(model: Model, source: Source, options: EvaluateOp
       cache,
       signal,
     });
-    for await (const { pixels, labels, count, bad: unread } of batches) {
+    for await (const { batch, results } of runEach(session, batches, ({ pixels }) => ({ pixels }))) {
+      const { labels, count, bad: unread } = batch;
       bad.push(...unread);
-      if (count > 0) {
-        const { logits } = await session.run({ pixels });
-        sums.add(scoreLogits(logits as Float32Array, labels, count, model.classes.length));
-        detail = `top-1 ${percent(sums.result().top1)}`;
-      }
+      sums.add(scoreLogits(results.logits as Float32Array, labels, count, model.classes.length));
+      // A first batch may have nothing but pictures that could not be read.
+      if (count > 0) detail = `top-1 ${percent(sums.result().top1)}`;
       task.advance(count + unread.length, detail);
     }
     const seconds = (performance.now() - started) / 1000;

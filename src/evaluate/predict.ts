@@ -1,7 +1,7 @@
 import { type BadPicture, loadBatches, type Source, testTransform } from "../data/index.js";
 import { inferenceProgram, type Model } from "../models/index.js";
 import { silent } from "../progress.js";
-import { openSession } from "../runtime/index.js";
+import { openSession, runEach } from "../runtime/index.js";
 import type { EvaluateOptions } from "./evaluate.js";
 
 /** A class that a picture may show. */
@@ -44,12 +44,12 @@ export async function predict(
     const bad: BadPicture[] = [];
     const order = { seed: 0, epoch: 0, shuffle: false };
     const transform = testTransform(preprocessing);
-    for await (const batch of loadBatches(source, { transform, batchSize, ...order, onBadImage, signal })) {
+    const batches = loadBatches(source, { transform, batchSize, ...order, onBadImage, signal });
+    for await (const { batch, results } of runEach(session, batches, ({ pixels }) => ({ pixels }))) {
       bad.push(...batch.bad);
-      const { logits } = await session.run({ pixels: batch.pixels });
       const classes = model.classes.length;
       for (const [row, sample] of batch.samples.entries()) {
-        const own = (logits as Float32Array).subarray(row * classes, (row + 1) * classes);
+        const own = (results.logits as Float32Array).subarray(row * classes, (row + 1) * classes);
         predictions.push({ image: images[sample]!, top: likeliest(own, model.classes, count) });
       }
       task.advance(batch.count + batch.bad.length);

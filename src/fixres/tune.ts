@@ -14,7 +14,7 @@ import { type Accuracy, type PairedGain, pairedGain, scoreLogits, tally } from "
 import { type Model, saveModel } from "../models/index.js";
 import { elements } from "../onnx/index.js";
 import { type Progress, silent } from "../progress.js";
-import { openSession, type Session, type SessionOptions } from "../runtime/index.js";
+import { openSession, runEach, type Session, type SessionOptions } from "../runtime/index.js";
 import { initialState, learningRateAt, sgd, sourceHash } from "../train/index.js";
 import { type FeatureStore, openFeatureStore } from "./features.js";
 import { type TuneMode, type TuneModeName, tuneMode } from "./modes.js";
@@ -203,9 +203,10 @@ class Tuning {
         onBadImage,
         signal: this.surroundings.signal,
       });
-      for await (const { pixels, labels, samples, count, bad } of batches) {
+      for await (const { batch, results } of runEach(trunk, batches, ({ pixels }) => ({ pixels }))) {
+        const { labels, samples, count, bad } = batch;
         this.bad.push(...bad);
-        const features = (await trunk.run({ pixels }))[FEATURES] as Float32Array;
+        const features = results[FEATURES] as Float32Array;
         const length = features.length / batchSize;
         for (const [row, sample] of samples.entries()) {
           await store.write(sample, features.subarray(row * length, (row + 1) * length));

@@ -12,6 +12,7 @@ import { openThreadSession } from "./thread.js";
 export { DEVICES, type Device, type SessionOptions } from "./options.js";
 export { packed } from "./program.js";
 export type { ExternalFile, Program, Session, Tensors } from "./session.js";
+export { runEach } from "./stream.js";
 
 /**
  * Opens a session.
