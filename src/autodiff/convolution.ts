@@ -41,7 +41,7 @@ function inputGradient(b: GraphBuilder, x: Value, w: Value, dy: Value, conv: Win
     return b.reshape(b.matmul(b.transpose(matrix, [1, 0]), pixels(b, dy)), x.shape);
   }
   if (isDepthwise(x, w, conv)) {
-    const dx = depthwiseInputGradient(b, x, w, dy, conv);
+    const dx = depthwiseInputGradient(b, w, dy, conv);
     if (dx !== null) return dx;
   }
   // Rows of x that no window reached get zero gradient; ConvTranspose makes them only if asked.
@@ -52,11 +52,26 @@ function inputGradient(b: GraphBuilder, x: Value, w: Value, dy: Value, conv: Win
   return b.convTranspose(dy, w, { ...conv, output_padding });
 }
 
-function kernelGradient(b: GraphBuilder, x: Value, w: Value, dy: Value, conv: WindowAttributes): Value {
-  if (isPointwise(w, conv)) {
-    const perPicture = b.matmul(pixels(b, dy), b.transpose(pixels(b, x), [0, 2, 1]));
-    return b.reshape(b.reduceSum(perPicture, { axes: [0] }), w.shape);
+/** [N, C, H, W] with a channel a row: [C, N H W]. */
+const channels = (b: GraphBuilder, x: Value): Value => {
+  const [n, c, h, w] = x.shape as [number, number, number, number];
+  return b.reshape(b.transpose(b.reshape(x, [n, c, h * w]), [1, 0, 2]), [c, n * h * w]);
+};
+
+/**
+ * dw = Σ dy xᵀ over all pixels, [O, C]: one product a picture and their sum, or, where those N products would hold more than the
+ * activations do, one product of all pictures with a channel a row.
+ */
+function pointwiseKernelGradient(b: GraphBuilder, x: Value, dy: Value): Value {
+  const [outputs, inputs, area] = [dy.shape[1]!, x.shape[1]!, x.shape[2]! * x.shape[3]!];
+  if (outputs * inputs > area * (outputs + inputs)) {
+    return b.matmul(channels(b, dy), b.transpose(channels(b, x), [1, 0]));
   }
+  return b.reduceSum(b.matmul(pixels(b, dy), b.transpose(pixels(b, x), [0, 2, 1])), { axes: [0] });
+}
+
+function kernelGradient(b: GraphBuilder, x: Value, w: Value, dy: Value, conv: WindowAttributes): Value {
+  if (isPointwise(w, conv)) return b.reshape(pointwiseKernelGradient(b, x, dy), w.shape);
   if (isDepthwise(x, w, conv)) return depthwiseKernelGradient(b, x, w, dy, conv);
   if (conv.group !== 1) {
     throw new UnsupportedOperatorError(

@@ -1,4 +1,5 @@
 import { elements, type GraphBuilder, type Value } from "../onnx/index.js";
+import { depthwiseProduct } from "./depthwise.js";
 import type { Architecture } from "./family.js";
 
 /** What a BatchNorm in training mode measured: the batch's mean and biased variance over `count` elements a channel. */
@@ -53,11 +54,13 @@ export class Layers {
       this.padding(x.shape[2]!, kernel, stride),
       this.padding(x.shape[3]!, kernel, stride),
     ];
-    return this.b.conv(x, w, null, {
+    const y = this.b.conv(x, w, null, {
       strides: [stride, stride],
       pads: [top, left, bottom, right],
       group: depthwise ? channels : 1,
     });
+    // In inference the engine has a faster layout for its convolutions.
+    return depthwise && this.training !== null ? depthwiseProduct(this.b, y) : y;
   }
 
   /** BatchNorm by running statistics, or by the batch's where training asks for it (arXiv 1502.03167). */

@@ -158,7 +158,6 @@ export class GraphBuilder {
   greater = (x: Value, y: Value): Value => this.one("Greater", [x, y]);
   where = (condition: Value, x: Value, y: Value): Value => this.one("Where", [condition, x, y]);
   matmul = (x: Value, y: Value): Value => this.one("MatMul", [x, y]);
-  depthToSpace = (x: Value, blocksize: number): Value => this.one("DepthToSpace", [x], { blocksize, mode: "CRD" });
   globalAveragePool = (x: Value): Value => this.one("GlobalAveragePool", [x]);
 
   /** Multiplies by a number. */
