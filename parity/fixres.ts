@@ -1,10 +1,10 @@
-import { architecture, freshModel, type Model, parametersOf } from "fixres/models";
+import type { Model } from "fixres/models";
 import { openSession } from "fixres/runtime";
 import { sgd, slotName } from "fixres/train";
 import { TUNE_MODES, type TuneModeName, topProgram, topStep } from "fixres/tune";
 import { z } from "zod";
-import { filled, picture } from "./fill.js";
-import { build, CLASSES, runOnce } from "./networks.js";
+import { picture } from "./fill.js";
+import { build, goldenModel, runOnce, valuesOf } from "./networks.js";
 import { type EntryResult, larger, maxError, relativeError } from "./report.js";
 import { GoldenTensors, normError, runSteps, worst } from "./train.js";
 
@@ -49,7 +49,7 @@ async function checkMode(golden: FixresGolden, name: TuneModeName, wanted: z.inf
 
   const optimizer = sgd({ momentum: o.momentum, weightDecay: o.weight_decay });
   const step = topStep(model, mode, shape, { batch, optimizer, labelSmoothing: label_smoothing });
-  const weights = (parameter: string): Float32Array => model.tensors.get(parameter)!.data as Float32Array;
+  const weights = valuesOf(model);
   const feeds = { features: features!, labels: Int32Array.from(labels) };
   const states: Record<string, Float32Array>[] = [];
   const keep = (state: Record<string, Float32Array>): void => {
@@ -72,7 +72,7 @@ async function checkMode(golden: FixresGolden, name: TuneModeName, wanted: z.inf
   const session = await openSession(topProgram(tuned, mode, shape, batch), { where: "here" });
   const { logits } = await session.run({ features: features! });
   await session.dispose();
-  const statistic = (leaf: string): Float32Array => tuned.tensors.get(`bn2.${leaf}`)!.data as Float32Array;
+  const statistic = (leaf: string): Float32Array => valuesOf(tuned)(`bn2.${leaf}`);
   return [
     {
       what: "losses",
@@ -85,12 +85,4 @@ async function checkMode(golden: FixresGolden, name: TuneModeName, wanted: z.inf
     { what: "running variance", error: maxError(wanted.running_var_first3, statistic("running_var")), allowed: 1e-4 },
     { what: "eval logits", error: maxError(wanted.eval_logits_first8, logits as Float32Array), allowed: 1e-4 },
   ];
-}
-
-function goldenModel(arch: string): Model {
-  const spec = architecture(arch);
-  const classes = Array.from({ length: CLASSES }, (_, i) => String(i));
-  const parameters = parametersOf(spec, CLASSES);
-  const tensors = parameters.map((p) => [p.name, { type: p.type, shape: p.shape, data: filled(p) }] as const);
-  return { ...freshModel(spec, classes, 0), tensors: new Map(tensors) };
 }

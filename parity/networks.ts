@@ -1,4 +1,12 @@
-import { architecture, efficientnet, type Network, type NetworkOptions } from "fixres/models";
+import {
+  architecture,
+  efficientnet,
+  freshModel,
+  type Model,
+  type Network,
+  type NetworkOptions,
+  parametersOf,
+} from "fixres/models";
 import { type Graph, GraphBuilder, type Value } from "fixres/onnx";
 import { openSession, packed, type Tensors } from "fixres/runtime";
 import { filled } from "./fill.js";
@@ -17,6 +25,21 @@ export function build(
   const x = b.input("input", "float32", [batch, 3, resolution, resolution]);
   return { b, x, network: efficientnet(b, x, architecture(arch), { classes: CLASSES, ...options }) };
 }
+
+/** A model with the golden values in its tensors. */
+export function goldenModel(arch: string): Model {
+  const spec = architecture(arch);
+  const classes = Array.from({ length: CLASSES }, (_, i) => String(i));
+  const parameters = parametersOf(spec, CLASSES);
+  const tensors = parameters.map((p) => [p.name, { type: p.type, shape: p.shape, data: filled(p) }] as const);
+  return { ...freshModel(spec, classes, 0), tensors: new Map(tensors) };
+}
+
+/** Golden values by name. */
+export const valuesOf =
+  ({ tensors }: Model) =>
+  (name: string): Float32Array =>
+    tensors.get(name)!.data as Float32Array;
 
 /** Runs a graph once with the golden values in its parameters. */
 export async function runOnce(graph: Graph, feeds: Tensors): Promise<Record<string, Float32Array>> {

@@ -13,8 +13,8 @@ import {
   stepGraph,
 } from "fixres/train";
 import { z } from "zod";
-import { filled, picture } from "./fill.js";
-import { build, runOnce } from "./networks.js";
+import { picture } from "./fill.js";
+import { build, goldenModel, runOnce, valuesOf } from "./networks.js";
 import { type EntryResult, larger, maxError, norm, relativeError } from "./report.js";
 
 const Tensor = z.object({ norm: z.number(), first3: z.array(z.number()) });
@@ -79,7 +79,8 @@ async function losses(
   { lr, losses: wanted }: z.infer<typeof Trajectory>,
 ): Promise<number[]> {
   const { b, x, labels, network } = training(golden);
-  const step = stepGraph(b, network, [x], labels, named(step0(network)), {
+  const weights = valuesOf(goldenModel(golden.arch));
+  const step = stepGraph(b, network, [x], labels, weights, {
     optimizer,
     labelSmoothing: golden.label_smoothing,
     trainable: () => true,
@@ -90,16 +91,9 @@ async function losses(
     lr,
     wanted.length,
     { input: picture(golden.batch, golden.resolution), labels: Int32Array.from(golden.labels) },
-    named(step0(network)),
+    weights,
   );
 }
-
-/** Golden values of a network's parameters by name. */
-export const step0 = ({ logits }: Network): Value[] => parametersFor([logits]);
-export const named = (parameters: readonly Value[]): ((name: string) => Float32Array) => {
-  const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]));
-  return (name) => filled({ name, shape: shapes.get(name)! });
-};
 
 /** The loss before each of some steps on the same batch. */
 export async function runSteps(
@@ -162,14 +156,15 @@ export async function* checkTrain(golden: TrainGolden): AsyncGenerator<EntryResu
   // A learning rate of zero leaves the parameters and shows what one forward pass does to the running statistics.
   const still = sgd();
   const forward = training(golden);
-  const step = stepGraph(forward.b, forward.network, [forward.x], forward.labels, named(step0(forward.network)), {
+  const weights = valuesOf(goldenModel(arch));
+  const step = stepGraph(forward.b, forward.network, [forward.x], forward.labels, weights, {
     optimizer: still,
     labelSmoothing: 0,
     trainable: () => true,
   });
   let state: Record<string, Float32Array> = {};
   const feeds = { input: picture(batch, resolution), labels: Int32Array.from(golden.labels) };
-  await runSteps(step, still, 0, 1, feeds, named(step0(forward.network)), (s) => {
+  await runSteps(step, still, 0, 1, feeds, weights, (s) => {
     state = s;
   });
   yield {

@@ -59,19 +59,19 @@ const channels = (b: GraphBuilder, x: Value): Value => {
 };
 
 /**
- * dw = Σ dy xᵀ over all pixels, [O, C]: one product a picture and their sum, or, where those N products would hold more than the
- * activations do, one product of all pictures with a channel a row.
+ * Σ y xᵀ over pictures and pixels, [N, O, H, W] and [N, C, H, W] to [O, C]: one product a picture and their sum, or, where those N
+ * products would hold more than y and x do, one product of all pictures with a channel a row.
  */
-function pointwiseKernelGradient(b: GraphBuilder, x: Value, dy: Value): Value {
-  const [outputs, inputs, area] = [dy.shape[1]!, x.shape[1]!, x.shape[2]! * x.shape[3]!];
+export function pixelProducts(b: GraphBuilder, y: Value, x: Value): Value {
+  const [outputs, inputs, area] = [y.shape[1]!, x.shape[1]!, x.shape[2]! * x.shape[3]!];
   if (outputs * inputs > area * (outputs + inputs)) {
-    return b.matmul(channels(b, dy), b.transpose(channels(b, x), [1, 0]));
+    return b.matmul(channels(b, y), b.transpose(channels(b, x), [1, 0]));
   }
-  return b.reduceSum(b.matmul(pixels(b, dy), b.transpose(pixels(b, x), [0, 2, 1])), { axes: [0] });
+  return b.reduceSum(b.matmul(pixels(b, y), b.transpose(pixels(b, x), [0, 2, 1])), { axes: [0] });
 }
 
 function kernelGradient(b: GraphBuilder, x: Value, w: Value, dy: Value, conv: WindowAttributes): Value {
-  if (isPointwise(w, conv)) return b.reshape(pointwiseKernelGradient(b, x, dy), w.shape);
+  if (isPointwise(w, conv)) return b.reshape(pixelProducts(b, dy, x), w.shape);
   if (isDepthwise(x, w, conv)) return depthwiseKernelGradient(b, x, w, dy, conv);
   if (conv.group !== 1) {
     throw new UnsupportedOperatorError(

@@ -4,5 +4,6 @@
  *
  * @module
  */
+export { pixelProducts } from "./convolution.js";
 export { gradients, RULES } from "./gradients.js";
 export type { Rule } from "./rule.js";

@@ -10,8 +10,6 @@ export interface Network {
   readonly pooled: Value;
   /** [N, C, H, W], what enters the last 1x1 convolution: the end of the trunk that FixRes freezes. */
   readonly trunk: Value;
-  /** [N, features, H, W], what leaves the last 1x1 convolution, before the last BatchNorm. */
-  readonly head: Value;
   readonly statistics: readonly BatchStatistics[];
   readonly noise: readonly Noise[];
 }
@@ -44,8 +42,8 @@ export function efficientnet(
   return { ...fromTrunk(layers, y, classes), trunk: y };
 }
 
-/** Where a network can be cut in two: what enters the last 1x1 convolution, what leaves it, and the pooled features. */
-export type Cut = "trunk" | "head" | "pooled";
+/** Where a network can be cut in two: what enters the last 1x1 convolution, and the pooled features. */
+export type Cut = "trunk" | "pooled";
 
 /** The part of a network above a cut. */
 export type Top = Pick<Network, "logits" | "statistics" | "noise">;
@@ -66,8 +64,6 @@ export function efficientnetTop(
   switch (cut) {
     case "trunk":
       return { ...fromTrunk(layers, x, classes), statistics, noise };
-    case "head":
-      return { ...fromHead(layers, x, classes), statistics, noise };
     case "pooled":
       return { logits: classifier(layers, x, classes), statistics, noise };
     default:
@@ -76,20 +72,13 @@ export function efficientnetTop(
 }
 
 function fromTrunk(layers: Layers, trunk: Value, classes: number): Omit<Network, "trunk"> {
-  const head = layers.b.scope("head", () =>
-    layers.conv(trunk, "conv_head", scaledChannels(1280, layers.arch.width), 1),
-  );
-  const { statistics, noise } = layers;
-  return { ...fromHead(layers, head, classes), head, statistics, noise };
-}
-
-function fromHead(layers: Layers, head: Value, classes: number): { logits: Value; pooled: Value } {
-  const { b } = layers;
-  const [batch, features] = head.shape as [number, number];
-  const pooled = b.scope("head", () =>
-    b.reshape(b.globalAveragePool(layers.swish(layers.norm(head, "bn2"))), [batch, features]),
-  );
-  return { logits: classifier(layers, pooled, classes), pooled };
+  const { b, statistics, noise } = layers;
+  const features = scaledChannels(1280, layers.arch.width);
+  const pooled = b.scope("head", () => {
+    const head = layers.swish(layers.pointwiseNorm(trunk, "conv_head", features, "bn2"));
+    return b.reshape(b.globalAveragePool(head), [trunk.shape[0]!, features]);
+  });
+  return { logits: classifier(layers, pooled, classes), pooled, statistics, noise };
 }
 
 function classifier(layers: Layers, pooled: Value, classes: number): Value {
@@ -111,7 +100,7 @@ function mbconv(layers: Layers, x: Value, block: BlockSpec, dropPath: number): V
   const [depthwiseNorm, projection, projectionNorm] =
     expansion === 1 ? ["bn1", "conv_pw", "bn2"] : ["bn2", "conv_pwl", "bn3"];
   let y = x;
-  if (expansion !== 1) y = layers.swish(layers.norm(layers.conv(y, `${name}.conv_pw`, expanded, 1), `${name}.bn1`));
+  if (expansion !== 1) y = layers.swish(layers.pointwiseNorm(y, `${name}.conv_pw`, expanded, `${name}.bn1`));
   y = layers.conv(y, `${name}.conv_dw`, expanded, kernel, { stride, depthwise: true });
   y = layers.swish(layers.norm(y, `${name}.${depthwiseNorm}`));
   y = layers.squeezeExcite(y, `${name}.se`, Math.round(inChannels / 4));

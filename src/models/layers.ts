@@ -1,4 +1,5 @@
 import { elements, type GraphBuilder, type Value } from "../onnx/index.js";
+import { type Affine, type Normalized, pointwiseBatchNorm, primitiveBatchNorm } from "./batch-norm.js";
 import { depthwiseProduct } from "./depthwise.js";
 import type { Architecture } from "./family.js";
 
@@ -13,6 +14,8 @@ export interface BatchStatistics {
   readonly runningMean: Value;
   readonly runningVariance: Value;
 }
+
+type Moments = Pick<Normalized, "mean" | "variance">;
 
 /** A random factor that the caller feeds: each element is 1 / keep with probability `keep`, else 0. */
 export interface Noise {
@@ -65,29 +68,28 @@ export class Layers {
 
   /** BatchNorm by running statistics, or by the batch's where training asks for it (arXiv 1502.03167). */
   norm(x: Value, name: string): Value {
-    const parameter = (leaf: string): Value => this.b.parameter(`${name}.${leaf}`, [x.shape[1]!]);
-    const [weight, bias, mean, variance] = [
-      parameter("weight"),
-      parameter("bias"),
-      parameter("running_mean"),
-      parameter("running_var"),
-    ];
-    const epsilon = this.arch.batchNormEpsilon;
+    const { affine, running } = this.normParameters(name, x.shape[1]!);
+    const { weight, bias, epsilon } = affine;
+    const { mean, variance } = running;
     if (!this.training?.batchStatistics(name))
       return this.b.batchNormalization(x, weight, bias, mean, variance, epsilon);
-    const result =
+    return this.noted(
+      name,
+      x,
+      running,
       this.training.batchNorm === "primitive"
-        ? primitiveBatchNorm(this.b, x, weight, bias, epsilon)
-        : this.b.batchNormalizationTraining(x, weight, bias, mean, variance, epsilon);
-    this.statistics.push({
-      layer: name,
-      mean: result.mean,
-      variance: result.variance,
-      count: elements(x.shape) / x.shape[1]!,
-      runningMean: mean,
-      runningVariance: variance,
-    });
-    return result.y;
+        ? primitiveBatchNorm(this.b, x, affine)
+        : this.b.batchNormalizationTraining(x, weight, bias, mean, variance, epsilon),
+    );
+  }
+
+  /** A 1x1 convolution and its BatchNorm, [N, C, H, W] to [N, outChannels, H, W]: in training as one, where that is cheaper. */
+  pointwiseNorm(x: Value, name: string, outChannels: number, normName: string): Value {
+    if (!this.training?.batchStatistics(normName) || outChannels <= x.shape[1]!)
+      return this.norm(this.conv(x, name, outChannels, 1), normName);
+    const w = this.b.parameter(`${name}.weight`, [outChannels, x.shape[1]!, 1, 1]);
+    const { affine, running } = this.normParameters(normName, outChannels);
+    return this.noted(normName, x, running, pointwiseBatchNorm(this.b, x, w, affine));
   }
 
   /** x sigmoid(x) (arXiv 1710.05941). */
@@ -114,6 +116,26 @@ export class Layers {
     return this.b.mul(x, input);
   }
 
+  private normParameters(name: string, channels: number): { affine: Affine; running: Moments } {
+    const parameter = (leaf: string): Value => this.b.parameter(`${name}.${leaf}`, [channels]);
+    const affine = { weight: parameter("weight"), bias: parameter("bias"), epsilon: this.arch.batchNormEpsilon };
+    return { affine, running: { mean: parameter("running_mean"), variance: parameter("running_var") } };
+  }
+
+  /** Keeps what a BatchNorm measured over the pixels of `x` for the running statistics, and gives its result. */
+  private noted(layer: string, x: Value, running: Moments, { y, mean, variance }: Normalized): Value {
+    const count = elements(x.shape) / x.shape[1]!;
+    this.statistics.push({
+      layer,
+      mean,
+      variance,
+      count,
+      runningMean: running.mean,
+      runningVariance: running.variance,
+    });
+    return y;
+  }
+
   private pointwise(x: Value, name: string, outChannels: number): Value {
     const w = this.b.parameter(`${name}.weight`, [outChannels, x.shape[1]!, 1, 1]);
     return this.b.conv(x, w, this.b.parameter(`${name}.bias`, [outChannels]));
@@ -127,25 +149,4 @@ export class Layers {
     const total = Math.max((Math.ceil(length / stride) - 1) * stride + kernel - length, 0);
     return [Math.floor(total / 2), Math.ceil(total / 2)];
   }
-}
-
-/** BatchNorm by the batch in operators that every provider has; CUDA's refuses training mode (microsoft/onnxruntime#16867). */
-function primitiveBatchNorm(
-  b: GraphBuilder,
-  x: Value,
-  weight: Value,
-  bias: Value,
-  epsilon: number,
-): { y: Value; mean: Value; variance: Value } {
-  const axes = [0, 2, 3];
-  const channel = (v: Value): Value => b.reshape(v, [1, x.shape[1]!, 1, 1]);
-  const mean = b.reduceMean(x, { axes, keepdims: true });
-  const centred = b.sub(x, mean);
-  const variance = b.reduceMean(b.mul(centred, centred), { axes, keepdims: true });
-  const factor = b.div(channel(weight), b.sqrt(b.add(variance, b.scalar(epsilon))));
-  return {
-    y: b.add(b.mul(centred, factor), channel(bias)),
-    mean: b.reshape(mean, [x.shape[1]!]),
-    variance: b.reshape(variance, [x.shape[1]!]),
-  };
 }

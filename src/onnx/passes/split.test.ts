@@ -5,7 +5,7 @@ import { foldBatchNorms, GraphBuilder, nodesFor, parametersFor, split, type Valu
 import { data, feeds, network, operators } from "./network.testing.js";
 
 describe("split", () => {
-  it.each(["trunk", "head", "pooled", "logits"] as const)(
+  it.each(["trunk", "pooled", "logits"] as const)(
     "cuts at %s: both parts in a row compute what the whole does",
     async (cut) => {
       const { graph, net } = network();
