@@ -44,6 +44,6 @@ if (variant === undefined) {
     const command = process.execPath;
     const args = ["--import", "tsx", fileURLToPath(import.meta.url)];
     const variants = ["fixres", "bare"].map((name) => ({ name, command, args: [...args, name, at] }));
-    report(`inference of B0 at ${at}, batch ${BATCH}, pictures/s`, rounds(variants, 5));
+    report(`inference of B0 at ${at}, batch ${BATCH}, pictures/s`, rounds(variants, 9));
   }
 } else console.log(await measure());

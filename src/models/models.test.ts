@@ -3,7 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DataError, RequestError } from "../errors.js";
-import { GraphBuilder, nodesFor } from "../onnx/index.js";
+import { GraphBuilder, nodesFor, serialize } from "../onnx/index.js";
+import { openSession, type Program } from "../runtime/index.js";
+import { readSafetensors } from "../weights/index.js";
 import {
   ARCHITECTURES,
   architecture,
@@ -12,6 +14,8 @@ import {
   expectedClasses,
   familyTable,
   freshModel,
+  inferenceGraph,
+  inferenceProgram,
   initialWeights,
   loadModel,
   networkMultiplyAdds,
@@ -127,6 +131,28 @@ describe("the model directory", () => {
     const { tensors: saved, ...rest } = model;
     expect(loaded).toEqual(rest);
     for (const [name, { data }] of saved) expect(tensors.get(name)!.data, name).toEqual(data);
+  });
+
+  it("is all that a graph of some kilobytes needs: its weights stay in the safetensors file", async () => {
+    const { index, bytes } = await readSafetensors(at("model", "weights.safetensors"));
+    const size = { resolution: 32, batch: 2 };
+    const { graph } = inferenceGraph(model, size);
+    const file = serialize(graph, {
+      bind({ name }) {
+        const { offset, length } = index.get(name)!;
+        return { kind: "file", location: "weights.safetensors", offset, length };
+      },
+    });
+    expect(file.length).toBeLessThan(bytes.length / 4);
+    const pixels = Uint8Array.from({ length: 2 * 32 * 32 * 3 }, (_, i) => (i * 7919) % 256);
+    const logits = async (program: Program) => {
+      const session = await openSession(program, { where: "here", threads: 1 });
+      const results = await session.run({ pixels });
+      await session.dispose();
+      return results.logits;
+    };
+    const external = [{ path: "weights.safetensors", data: bytes }];
+    expect(await logits({ model: file, external })).toEqual(await logits(inferenceProgram(model, size)));
   });
 
   it("knows only the number of classes while it is merely initialised", () => {
