@@ -1,3 +1,4 @@
+import { execFile } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { RequestError } from "../errors.js";
 import { GraphBuilder, serialize } from "../onnx/index.js";
@@ -13,6 +14,15 @@ function accumulator(): Program {
     outputs: { next: b.add(sum, b.mul(x, w)), twice: b.add(x, x) },
   };
   return { ...packed(graph, () => Float32Array.of(1, 10, 100)), carried: { sum: "next" } };
+}
+
+/** Some tenths of a second of matrix products. */
+function slow(): Program {
+  const b = new GraphBuilder();
+  const x = b.input("x", "float32", [400, 400]);
+  let y = x;
+  for (let i = 0; i < 60; i++) y = b.scale(b.matmul(y, x), 0.01);
+  return { model: serialize({ name: "slow", inputs: [x], outputs: { y } }) };
 }
 
 describe.each(["here", "thread"] as const)("a session in %s", (where) => {
@@ -67,18 +77,30 @@ it("says what a device lacks here, and that the processor works", async () => {
 });
 
 it("leaves the caller's thread free while it computes", async () => {
-  const b = new GraphBuilder();
-  const x = b.input("x", "float32", [400, 400]);
-  let y = x;
-  for (let i = 0; i < 60; i++) y = b.scale(b.matmul(y, x), 0.01);
-  const session = await openSession(
-    { model: serialize({ name: "slow", inputs: [x], outputs: { y } }) },
-    { threads: 1 },
-  );
+  const session = await openSession(slow(), { threads: 1 });
   let ticks = 0;
   const timer = setInterval(() => ticks++, 1);
   await session.run({ x: new Float32Array(400 * 400).fill(0.1) });
   clearInterval(timer);
   await session.dispose();
   expect(ticks).toBeGreaterThan(3);
+});
+
+it.each([
+  ["process.exit(3)", 3],
+  ["throw new Error('elsewhere')", 1],
+])("lets a process end in the middle of a run: %s", async (ending, code) => {
+  const index = new URL("../../dist/runtime/index.js", import.meta.url);
+  const program = slow();
+  const script = `
+    import { openSession } from ${JSON.stringify(index.href)};
+    const model = Buffer.from(${JSON.stringify(Buffer.from(program.model).toString("base64"))}, "base64");
+    const session = await openSession({ model: new Uint8Array(model) }, { threads: 1 });
+    for (let i = 0; i < 3; i++) session.run({ x: new Float32Array(400 * 400) });
+    setTimeout(() => { ${ending}; }, 30);
+  `;
+  const ended = await new Promise((resolve) => {
+    execFile(process.execPath, ["--input-type=module", "--eval", script]).on("close", (...how) => resolve(how));
+  });
+  expect(ended).toEqual([code, null]);
 });

@@ -1,4 +1,5 @@
-import { parentPort } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
+import { type Gate, pass } from "./gate.js";
 import { openLocalSession } from "./local.js";
 import type { SessionOptions } from "./options.js";
 import type { Program, Session, Tensors } from "./session.js";
@@ -21,6 +22,7 @@ export interface Reply {
   readonly error?: { readonly name: string; readonly message: string; readonly stack?: string };
 }
 
+const gate = workerData as Gate;
 let session: Session | null = null;
 
 async function answer(request: Request): Promise<unknown> {
@@ -43,12 +45,17 @@ async function answer(request: Request): Promise<unknown> {
   }
 }
 
+/** The request under way; the next one begins when it has been answered. */
+let last: Promise<void> = Promise.resolve();
+
 parentPort?.on("message", ({ id, request }: { id: number; request: Request }) => {
-  answer(request).then(
-    (result) => parentPort?.postMessage({ id, result } satisfies Reply),
-    (error: unknown) => {
-      const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
-      parentPort?.postMessage({ id, error: { name, message, stack } } satisfies Reply);
-    },
-  );
+  last = last
+    .then(() => pass(gate, () => answer(request)))
+    .then(
+      (result) => parentPort?.postMessage({ id, result } satisfies Reply),
+      (error: unknown) => {
+        const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
+        parentPort?.postMessage({ id, error: { name, message, stack } } satisfies Reply);
+      },
+    );
 });

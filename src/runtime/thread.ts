@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import * as errors from "../errors.js";
+import { close, openGate } from "./gate.js";
 import { checkSessionOptions, type SessionOptions } from "./options.js";
 import type { Program, Session, Tensors } from "./session.js";
 import type { Opened, Reply, Request } from "./session-worker.js";
@@ -11,7 +12,12 @@ import type { Opened, Reply, Request } from "./session-worker.js";
 export async function openThreadSession(program: Program, options: SessionOptions = {}): Promise<Session> {
   checkSessionOptions(options);
   // The compiled worker serves the sources too (as tests run them): `src` and `dist` lie side by side.
-  const worker = new Worker(new URL("../../dist/runtime/session-worker.js", import.meta.url));
+  const gate = openGate();
+  const file = new URL("../../dist/runtime/session-worker.js", import.meta.url);
+  // Without this process's options for Node: some, such as --input-type, keep a thread from starting.
+  const worker = new Worker(file, { workerData: gate, execArgv: [] });
+  const whenProcessEnds = (): void => close(gate);
+  process.once("exit", whenProcessEnds);
   const pending = new Map<number, { resolve: (value: unknown) => void; reject: (error: unknown) => void }>();
   const failAll = (error: unknown): void => {
     for (const { reject } of pending.values()) reject(error);
@@ -27,7 +33,10 @@ export async function openThreadSession(program: Program, options: SessionOption
     else waiting?.reject(revive(error));
   });
   worker.on("error", failAll);
-  worker.on("exit", (code) => failAll(new Error(`the session's thread ended with code ${code}`)));
+  worker.on("exit", (code) => {
+    process.off("exit", whenProcessEnds);
+    failAll(new Error(`the session's thread ended with code ${code}`));
+  });
 
   let nextId = 0;
   const call = <T>(request: Request): Promise<T> => {
