@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { gradients } from "../autodiff/index.js";
-import { noise, run, worst } from "../onnx/engine.testing.js";
+import { noise, run, worst } from "../engine.testing.js";
 import { GraphBuilder, type Value } from "../onnx/index.js";
 import { type Affine, type Normalized, pointwiseBatchNorm, primitiveBatchNorm } from "./batch-norm.js";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { noise, run, worst } from "../onnx/engine.testing.js";
+import { noise, run, worst } from "../engine.testing.js";
 import { GraphBuilder, nodesFor, type Value } from "../onnx/index.js";
 import { depthwiseProduct } from "./depthwise.js";
 

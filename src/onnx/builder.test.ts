@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { run } from "../engine.testing.js";
 import { ShapeError, UnsupportedOperatorError } from "../errors.js";
-import { run } from "./engine.testing.js";
 import { GraphBuilder, nodesFor, printGraph } from "./index.js";
 
 describe("GraphBuilder", () => {

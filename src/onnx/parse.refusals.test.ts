@@ -3,7 +3,6 @@ import { describe, expect, it } from "vitest";
 import { DataError, FixresError, UnsupportedOperatorError } from "../errors.js";
 import { architecture, freshModel, inferenceGraph } from "../models/index.js";
 import { random } from "../random.js";
-import { edited } from "./engine.testing.js";
 import { GraphBuilder, parseModel, serialize } from "./index.js";
 import {
   AttributeProto_AttributeType as Kind,
@@ -12,6 +11,7 @@ import {
   StringStringEntryProtoSchema,
   TensorProto_DataLocation,
 } from "./proto/onnx_pb.js";
+import { edited } from "./proto.testing.js";
 
 const model = freshModel(architecture("tf_efficientnet_b0", { width: 0.25, depth: 0.25 }), ["a", "b", "c"], 1);
 const { graph } = inferenceGraph(model, { resolution: 33, batch: 2 });

@@ -1,8 +1,8 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
+import { run } from "../engine.testing.js";
 import { RequestError } from "../errors.js";
 import { architecture, freshModel, inferenceGraph } from "../models/index.js";
-import { edited, run } from "./engine.testing.js";
 import { foldBatchNorms, GraphBuilder, nodesFor, parseModel, printGraph, serialize, type TypedArray } from "./index.js";
 import {
   AttributeProto_AttributeType as Kind,
@@ -11,6 +11,7 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from "./proto/onnx_pb.js";
+import { edited } from "./proto.testing.js";
 
 const model = freshModel(architecture("tf_efficientnet_b0", { width: 0.25, depth: 0.25 }), ["a", "b", "c"], 1);
 const { graph } = inferenceGraph(model, { resolution: 33, batch: 2 });

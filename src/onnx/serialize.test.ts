@@ -1,8 +1,8 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
+import { run } from "../engine.testing.js";
 import { RequestError } from "../errors.js";
 import { openSession } from "../runtime/index.js";
-import { run } from "./engine.testing.js";
 import { type Graph, GraphBuilder, parseModel, serialize } from "./index.js";
 import { ModelProtoSchema } from "./proto/onnx_pb.js";
 

@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
-import { engineShapes, noise, run } from "../engine.testing.js";
+import { noise, run } from "../../engine.testing.js";
 import { ARRAYS } from "../graph.js";
 import { type Attributes, elements, type Graph, OPERATORS, type Shape, type TypedArray, type Value } from "../index.js";
+import { engineShapes } from "../proto.testing.js";
 import { ints, type Operand, use } from "./use.testing.js";
 
 type Case = readonly [op: string, operands: readonly Operand[], expected: Shape | readonly Shape[], Attributes?];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { noise, run, worst } from "../../engine.testing.js";
 import { DataError } from "../../errors.js";
-import { noise, run, worst } from "../engine.testing.js";
 import {
   foldBatchNorms,
   type Graph,

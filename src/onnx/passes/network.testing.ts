@@ -1,5 +1,5 @@
+import { noise } from "../../engine.testing.js";
 import { architecture, efficientnet, initialWeights, type Network } from "../../models/index.js";
-import { noise } from "../engine.testing.js";
 import { type Graph, GraphBuilder, nodesFor, type ParameterData, type Value } from "../index.js";
 
 const ARCH = architecture("tf_efficientnet_b0", { width: 0.25, depth: 0.25 });

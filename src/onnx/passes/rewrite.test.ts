@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { run } from "../../engine.testing.js";
 import { RequestError, ShapeError } from "../../errors.js";
-import { run } from "../engine.testing.js";
 import { GraphBuilder, nodesFor, parametersFor, printGraph, rewrite, type Visit } from "../index.js";
 import { network, operators } from "./network.testing.js";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { run, worst } from "../../engine.testing.js";
 import { RequestError } from "../../errors.js";
-import { run, worst } from "../engine.testing.js";
 import { foldBatchNorms, GraphBuilder, nodesFor, parametersFor, split, type Value } from "../index.js";
 import { data, feeds, network, operators } from "./network.testing.js";
 
