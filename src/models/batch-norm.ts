@@ -49,7 +49,8 @@ export function pointwiseBatchNorm(b: GraphBuilder, x: Value, w: Value, { weight
   const centred = b.sub(x, mean);
   const covariance = b.scale(pixelProducts(b, centred, centred), inputs / elements(x.shape));
   const matrix = b.reshape(w, [outputs, inputs]);
-  const variance = b.reduceSum(b.mul(b.matmul(matrix, covariance), matrix), { axes: [1] });
+  // Rounding can leave the variance of a constant a hair below zero.
+  const variance = b.relu(b.reduceSum(b.mul(b.matmul(matrix, covariance), matrix), { axes: [1] }));
   const factor = b.div(weight, b.sqrt(b.add(variance, b.scalar(epsilon))));
   const folded = b.reshape(b.mul(matrix, b.reshape(factor, [outputs, 1])), w.shape);
   return {
