@@ -21,7 +21,7 @@ export const SWEEP = [24, 32, 40, 48, 56, 64] as const;
  */
 export const TRAIN: TrainOptions = {
   ...defaultTrainOptions({ resolution: TRAIN_RESOLUTION, dropout: 0.1 }),
-  epochs: 5,
+  epochs: 6,
   batchSize: 128,
   optimizer: "adamw",
   learningRate: 6e-3,
