@@ -116,6 +116,33 @@ describe("the main job on colour pictures of ten classes", () => {
     expect(top[0].class).toBe(`class-000${top[0].index}`);
   });
 
+  it("exports one file, and imports its own weights back", async () => {
+    const exported = await fixres(["export", at("run", "model"), "--out", at("model.onnx"), "--json"]);
+    expect(exported.code, exported.stderr).toBe(0);
+    const { file, bytes, opset } = JSON.parse(exported.stdout);
+    expect([file, opset]).toEqual([at("model.onnx"), 18]);
+    expect((await readFile(file)).length).toBe(bytes);
+    const names = JSON.parse(await readFile(at("run", "model", "model.json"), "utf8")).classes;
+    await writeFile(at("classes.txt"), `${names.join("\n")}\n`);
+    const weights = at("run", "model", "weights.safetensors");
+    const back = [...SMALL.slice(1), "--arch", SMALL[0]!, "--classes", at("classes.txt"), "--resolution", "32"];
+    const imported = await fixres(["import", weights, ...back, "--out", at("imported"), "--json"]);
+    expect(imported.code, imported.stderr).toBe(0);
+    expect(JSON.parse(imported.stdout)).toMatchObject({
+      model: at("imported"),
+      scheme: "timm",
+      unused: [],
+      missing: [],
+    });
+    const [before, after] = await Promise.all(
+      [at("run", "model"), at("imported")].map((model) => fixres(["eval", model, "--data", data, "--json"])),
+    );
+    expect(JSON.parse(after!.stdout).loss).toBe(JSON.parse(before!.stdout).loss);
+    const wrong = await fixres(["import", weights, "--arch", "efficientnet_b1", "--out", at("never")]);
+    expect(wrong.code).toBe(2);
+    expect(wrong.stderr).toMatch(/does not hold the weights of efficientnet_b1: [^\n]*and \d+ more\.\n$/);
+  });
+
   it("initialises a model that can be evaluated and trained on from", async () => {
     const made = await fixres(["init", ...SMALL, "--classes", "10", "--seed", "3", "--out", at("fresh"), "--json"]);
     expect(JSON.parse(made.stdout)).toEqual({ model: at("fresh") });
@@ -210,7 +237,7 @@ it("stops at once where the loss is not finite, names the step, and ends in 1", 
 it("tells of every command, with examples", async () => {
   const { code, stdout } = await fixres(["--help"]);
   expect(code).toBe(0);
-  for (const name of ["models", "init", "train", "tune", "sweep", "eval", "predict"]) {
+  for (const name of ["models", "init", "import", "export", "train", "tune", "sweep", "eval", "predict"]) {
     expect(stdout).toContain(name);
     expect((await fixres([name, "--help"])).stdout).toContain(`$ fixres ${name}`);
   }

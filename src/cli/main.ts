@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { FailedError, FixresError } from "../errors.js";
 import { evalCommand } from "./eval.js";
+import { exportCommand } from "./export.js";
+import { importCommand } from "./import.js";
 import { init } from "./init.js";
 import { models } from "./models.js";
 import { predictCommand } from "./predict.js";
@@ -23,7 +25,17 @@ const program = new Command("fixres")
   .description("FixRes and FixEfficientNet: train, fix and evaluate image classifiers on ONNX Runtime.")
   .version(version)
   .addHelpText("after", "\nfixres COMMAND --help tells more, with examples.");
-for (const command of [models, init, trainCommand, tuneCommand, sweepCommand, evalCommand, predictCommand]) {
+for (const command of [
+  models,
+  init,
+  importCommand,
+  exportCommand,
+  trainCommand,
+  tuneCommand,
+  sweepCommand,
+  evalCommand,
+  predictCommand,
+]) {
   program.addCommand(command);
 }
 for (const command of [program, ...program.commands]) command.exitOverride().showHelpAfterError(false);

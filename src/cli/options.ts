@@ -76,8 +76,12 @@ export function resolvedPreprocessing(
   progress: Progress,
 ): TestPreprocessing {
   const preprocessing = testPreprocessing(model.input, { resolution, cropRatio, interpolation, cropMode });
-  progress.note(`preprocessing: ${describePreprocessing(preprocessing, model.input)}`);
+  sayPreprocessing({ input: { ...model.input, ...preprocessing } }, progress);
   return preprocessing;
+}
+
+export function sayPreprocessing({ input }: Pick<Model, "input">, progress: Progress): void {
+  progress.note(`preprocessing: ${describePreprocessing(input, input)}`);
 }
 
 /** Progress on stderr, and a signal that Ctrl-C sets. */

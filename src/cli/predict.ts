@@ -27,7 +27,10 @@ export const predictCommand = cli
     cli.print(json, predictions, () =>
       predictions
         .map(({ image, top: guesses }) => {
-          const lines = guesses.map((guess) => `  ${cli.percent(guess.probability).padStart(7)}  ${guess.class}`);
+          const lines = guesses.map(
+            (guess) =>
+              `  ${cli.percent(guess.probability).padStart(7)}  ${guess.class}${guess.name === undefined ? "" : ` (${guess.name})`}`,
+          );
           return [image, ...lines].join("\n");
         })
         .join("\n"),

@@ -1,5 +1,5 @@
 import { type BadPicture, loadBatches, type Source, testTransform } from "../data/index.js";
-import { inferenceProgram, type Model } from "../models/index.js";
+import { IMAGENET_NAMES, inferenceProgram, type Model } from "../models/index.js";
 import { silent } from "../progress.js";
 import { openSession, runEach } from "../runtime/index.js";
 import type { EvaluateOptions } from "./evaluate.js";
@@ -7,6 +7,8 @@ import type { EvaluateOptions } from "./evaluate.js";
 /** A class that a picture may show. */
 export interface Guess {
   readonly class: string;
+  /** In words, where the class is an id of ImageNet's. */
+  readonly name?: string;
   readonly index: number;
   readonly probability: number;
 }
@@ -68,5 +70,9 @@ function likeliest(logits: Float32Array, classes: readonly string[], count: numb
   return exps
     .map((value, index) => ({ class: classes[index]!, index, probability: value / sum }))
     .sort((a, b) => b.probability - a.probability || a.index - b.index)
-    .slice(0, count);
+    .slice(0, count)
+    .map((guess) => {
+      const name = IMAGENET_NAMES.get(guess.class);
+      return name === undefined ? guess : { ...guess, name };
+    });
 }

@@ -33,9 +33,10 @@ export type Provenance = z.infer<typeof Provenance>;
 const ModelFile = z.object({
   format: z.literal("fixres-model-1"),
   arch: z.string(),
-  /** Multipliers of channels and repeats where they are not the architecture's own. */
+  /** Multipliers of channels and repeats, and the epsilon of BatchNorm, where they are not the architecture's own. */
   width: z.number().optional(),
   depth: z.number().optional(),
+  batchNormEpsilon: z.number().positive().optional(),
   classes: z.array(z.string()).min(1),
   input: InputSpec,
   provenance: z.array(Provenance),
@@ -72,9 +73,9 @@ export function freshModel(arch: Architecture, classes: readonly string[], seed:
   };
 }
 
-/** The classes that data for a model must have: by name, or by number alone where it was only initialised. */
+/** The classes that data for a model must have: by name, or by number alone where nothing has told their names yet. */
 export const expectedClasses = ({ classes, provenance }: Model): readonly string[] | number =>
-  provenance.every(({ what }) => what === "initialised") ? classes.length : classes;
+  provenance.every(({ what, unnamed }) => what === "initialised" || unnamed === true) ? classes.length : classes;
 
 const SPEC = "model.json";
 const WEIGHTS = "weights.safetensors";
@@ -92,7 +93,8 @@ export async function loadModel(directory: string): Promise<Model> {
   }
   const spec = await readJson(join(directory, SPEC), ModelFile, "model");
   const { tensors } = await readSafetensors(join(directory, WEIGHTS));
-  const arch = architecture(spec.arch, { width: spec.width, depth: spec.depth });
+  const { width, depth, batchNormEpsilon } = spec;
+  const arch = architecture(spec.arch, { width, depth, batchNormEpsilon });
   checkTensors(arch, spec.classes.length, tensors, join(directory, WEIGHTS));
   return { arch, classes: spec.classes, input: spec.input, provenance: spec.provenance, tensors };
 }
@@ -108,6 +110,7 @@ export async function saveModel(
     arch: arch.name,
     ...(arch.width === own.width ? {} : { width: arch.width }),
     ...(arch.depth === own.depth ? {} : { depth: arch.depth }),
+    ...(arch.batchNormEpsilon === own.batchNormEpsilon ? {} : { batchNormEpsilon: arch.batchNormEpsilon }),
     classes: [...classes],
     input,
     provenance: [...provenance],

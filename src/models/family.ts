@@ -62,12 +62,12 @@ export const ARCHITECTURES: readonly string[] = ["efficientnet", "tf_efficientne
 /**
  * The architecture of a name.
  * @param name - one of `ARCHITECTURES`
- * @param scale - other multipliers of channels and of repeats than the name's, each above 0
+ * @param scale - other multipliers of channels and of repeats than the name's, each above 0, and another epsilon of BatchNorm
  * @throws {RequestError} for an unknown name or a multiplier out of range
  */
 export function architecture(
   name: string,
-  scale: { readonly width?: number; readonly depth?: number } = {},
+  scale: { readonly width?: number; readonly depth?: number; readonly batchNormEpsilon?: number } = {},
 ): Architecture {
   const [, tf, variant] = /^(tf_)?efficientnet_(b[0-8]|l2)$/.exec(name) ?? [];
   if (variant === undefined)
@@ -86,7 +86,7 @@ export function architecture(
     depth: scale.depth ?? row.depth,
     name,
     padding: tf === undefined ? "symmetric" : "same",
-    batchNormEpsilon: tf === undefined ? 1e-5 : 1e-3,
+    batchNormEpsilon: scale.batchNormEpsilon ?? (tf === undefined ? 1e-5 : 1e-3),
   };
 }
 
@@ -99,8 +99,12 @@ export function scaledChannels(channels: number, width: number): number {
 
 /** One block after scaling. */
 export interface BlockSpec {
-  /** timm's prefix, `blocks.STAGE.REPEAT`. */
+  /** timm's prefix, `blocks.STAGE.INDEX`. */
   readonly name: string;
+  /** From 0. */
+  readonly stage: number;
+  /** Within its stage, from 0. */
+  readonly index: number;
   readonly expansion: number;
   readonly kernel: number;
   readonly stride: 1 | 2;
@@ -116,6 +120,8 @@ export function blocksOf({ width, depth }: Architecture): BlockSpec[] {
       const outChannels = scaledChannels(channels, width);
       const block: BlockSpec = {
         name: `blocks.${stage}.${i}`,
+        stage,
+        index: i,
         expansion,
         kernel,
         stride: i === 0 ? stride : 1,

@@ -24,6 +24,7 @@ export {
   type NetworkOptions,
   type Top,
 } from "./efficientnet.js";
+export { checkExport, type ExportOptions, exportOnnx } from "./export.js";
 export {
   ARCHITECTURES,
   type Architecture,
@@ -34,7 +35,11 @@ export {
   type StageSpec,
   scaledChannels,
 } from "./family.js";
+export { IMAGENET_IDS, IMAGENET_NAMES } from "./imagenet.js";
+export { type Imported, type ImportOptions, importModel } from "./import.js";
 export { type InferenceGraph, inferenceGraph, inferenceProgram } from "./inference.js";
 export { initialWeights, isTrainable, parametersOf } from "./initialize.js";
 export type { BatchStatistics, Noise, TrainingBehaviour } from "./layers.js";
+export { SCHEMES, type SchemeName } from "./names.js";
 export { IMAGENET_NORMALIZATION, type Normalization, normalized } from "./preprocess.js";
+export { type PretrainedConfig, pretrainedConfig } from "./pretrained-config.js";

@@ -3,9 +3,12 @@ import { DataError } from "../errors.js";
 import { type DataType, type Shape, showShape } from "../onnx/index.js";
 import { bytesPerElement } from "./tensor.js";
 
+/** Element types of the files that are read; bfloat16 becomes float32 when a tensor is. */
+export type StoredType = DataType | "bfloat16";
+
 /** Where a tensor lies in its file. */
 export interface TensorLocation {
-  readonly type: DataType;
+  readonly type: StoredType;
   readonly shape: Shape;
   /** First byte, counted from the beginning of the file, as ONNX external data count too. */
   readonly offset: number;
@@ -26,15 +29,16 @@ export const DTYPES = {
   F32: "float32",
   F64: "float64",
   F16: "float16",
+  BF16: "bfloat16",
   U8: "uint8",
   I8: "int8",
   I32: "int32",
   I64: "int64",
   BOOL: "bool",
-} as const satisfies Record<string, DataType>;
+} as const satisfies Record<string, StoredType>;
 
 /** Types that the format has and graphs here do not. */
-const UNSUPPORTED = new Set(["BF16", "U16", "U32", "U64", "I16", "C64", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F4"]);
+const UNSUPPORTED = new Set(["U16", "U32", "U64", "I16", "C64", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F4"]);
 
 /** Bytes of the little-endian number that a file begins with: the length of the JSON text behind it. */
 export const PREFIX = 8;
@@ -180,7 +184,7 @@ function location(tensor: string, raw: unknown, available: number, fail: Fail): 
   if (end > available) {
     named(`ends at byte ${end} of the data, and the file holds ${available} of them. It was cut short; fetch it again`);
   }
-  let bytes = bytesPerElement(type);
+  let bytes = type === "bfloat16" ? 2 : bytesPerElement(type);
   for (const dimension of shape) {
     bytes *= dimension;
     if (!Number.isSafeInteger(bytes)) named(`has the shape ${show(shape)}, larger than any file`);

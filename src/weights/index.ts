@@ -1,9 +1,18 @@
 /**
- * Tensors by name, and the files that they travel in. In: safetensors files from anywhere, trusted in nothing. Out: views
- * on their bytes, with the place of each in the file. Format: https://github.com/huggingface/safetensors.
+ * Tensors by name, and the files that they travel in. In: safetensors files and PyTorch checkpoints from anywhere, trusted in
+ * nothing. Out: tensors, read one by one or as views on the file. Format: https://github.com/huggingface/safetensors.
  *
  * @module
  */
 export { indexSafetensors, type SafetensorsIndex, type TensorLocation } from "./header.js";
-export { encodeSafetensors, readSafetensors, type Safetensors, viewTensors, writeSafetensors } from "./safetensors.js";
+export { openWeights } from "./open.js";
+export {
+  encodeSafetensors,
+  openSafetensors,
+  readSafetensors,
+  type Safetensors,
+  viewTensors,
+  writeSafetensors,
+} from "./safetensors.js";
+export type { LazyTensor, WeightSource } from "./source.js";
 export type { Tensor, Tensors } from "./tensor.js";

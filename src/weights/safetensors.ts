@@ -1,7 +1,10 @@
+import type { FileHandle } from "node:fs/promises";
 import { DataError } from "../errors.js";
 import { openFile, writeFileAtomic } from "../files.js";
 import { ARRAYS, elements, showShape } from "../onnx/index.js";
+import { fromBfloat16, fromFloat16 } from "./half.js";
 import { DTYPES, headerEnd, indexSafetensors, PREFIX, type SafetensorsIndex, type TensorLocation } from "./header.js";
+import type { LazyTensor, WeightSource } from "./source.js";
 import { bytesPerElement, type Tensor, type Tensors } from "./tensor.js";
 
 /** A safetensors file in memory. */
@@ -22,28 +25,62 @@ const ALIGNMENT = 64;
 export async function readSafetensors(path: string): Promise<Safetensors> {
   const file = await openFile(path, "safetensors file");
   try {
-    const { size } = await file.stat();
-    const fill = async (bytes: Uint8Array, from: number): Promise<void> => {
-      // A read gives 2 GiB at most, and less where a file is truncated under our hands.
-      for (let at = from; at < bytes.length; ) {
-        const { bytesRead } = await file.read(bytes, at, Math.min(bytes.length - at, 2 ** 30), at);
-        if (bytesRead === 0) throw new DataError(`safetensors file "${path}" became shorter while it was read.`);
-        at += bytesRead;
-      }
-    };
-    // The header is judged before memory for the rest is asked for: anything may have been given as a weight file.
-    const prefix = new Uint8Array(Math.min(size, PREFIX));
-    await fill(prefix, 0);
-    const header = new Uint8Array(headerEnd(prefix, path, size));
-    await fill(header, 0);
-    const { index, metadata } = indexSafetensors(header, path, size);
-    const bytes = new Uint8Array(size);
-    bytes.set(header);
-    await fill(bytes, header.length);
+    const { index, metadata } = await readIndex(file, path);
+    const bytes = await readBytes(file, path, 0, (await file.stat()).size);
     return { index, metadata, bytes, tensors: viewTensors(bytes, index) };
   } finally {
     await file.close();
   }
+}
+
+/**
+ * Opens a safetensors file to read its tensors one by one.
+ * @throws {DataError} where it is missing or malformed, see `indexSafetensors`
+ */
+export async function openSafetensors(path: string): Promise<WeightSource> {
+  const file = await openFile(path, "safetensors file");
+  try {
+    const { index, metadata } = await readIndex(file, path);
+    const lazy = (place: TensorLocation): LazyTensor => ({
+      dtype: place.type,
+      shape: place.shape,
+      async read() {
+        const tensor = view(await readBytes(file, path, place.offset, place.length), { ...place, offset: 0 });
+        return asFloat32(tensor);
+      },
+    });
+    const tensors = new Map([...index].map(([name, place]) => [name, lazy(place)]));
+    return { tensors, metadata, notes: [], close: () => file.close() };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/** Floating-point numbers of any width as float32; all else as it is. */
+function asFloat32(tensor: Tensor): Tensor {
+  const { type, shape, data } = tensor;
+  if (type === "float16") return { type: "float32", shape, data: fromFloat16(data as Uint16Array) };
+  if (type === "float64") return { type: "float32", shape, data: Float32Array.from(data as Float64Array) };
+  return tensor;
+}
+
+/** The header is judged before memory for the rest is asked for: anything may have been given as a weight file. */
+async function readIndex(file: FileHandle, path: string): Promise<SafetensorsIndex> {
+  const { size } = await file.stat();
+  const prefix = await readBytes(file, path, 0, Math.min(size, PREFIX));
+  return indexSafetensors(await readBytes(file, path, 0, headerEnd(prefix, path, size)), path, size);
+}
+
+async function readBytes(file: FileHandle, path: string, start: number, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  // A read gives 2 GiB at most, and less where a file is truncated under our hands.
+  for (let at = 0; at < length; ) {
+    const { bytesRead } = await file.read(bytes, at, Math.min(length - at, 2 ** 30), start + at);
+    if (bytesRead === 0) throw new DataError(`safetensors file "${path}" became shorter while it was read.`);
+    at += bytesRead;
+  }
+  return bytes;
 }
 
 /** The tensors of a file's bytes. @param index - checked against these bytes by `indexSafetensors` */
@@ -52,6 +89,10 @@ export function viewTensors(bytes: Uint8Array, index: ReadonlyMap<string, Tensor
 }
 
 function view(bytes: Uint8Array, { type, shape, offset, length }: TensorLocation): Tensor {
+  if (type === "bfloat16") {
+    const { data } = view(bytes, { type: "float16", shape, offset, length });
+    return { type: "float32", shape, data: fromBfloat16(data as Uint16Array) };
+  }
   const size = bytesPerElement(type);
   const aligned = (bytes.byteOffset + offset) % size === 0;
   const source = aligned ? bytes.subarray(offset, offset + length) : bytes.slice(offset, offset + length);

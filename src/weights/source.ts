@@ -3,7 +3,7 @@ import type { Tensor } from "./tensor.js";
 
 /** A tensor of a weight file, read only when it is asked for. */
 export interface LazyTensor {
-  /** Its element type by the file's own name, such as `bfloat16`. */
+  /** Its element type in the file, such as `bfloat16`. */
   readonly dtype: string;
   readonly shape: Shape;
   /** The elements in row-major order; floating-point ones of any width as float32. */

@@ -1,0 +1,143 @@
+import { DataError, RequestError } from "../errors.js";
+import { type Shape, sameShape, showShape } from "../onnx/index.js";
+import type { Tensor, WeightSource } from "../weights/index.js";
+import type { InputSpec, Model } from "./directory.js";
+import { freshModel } from "./directory.js";
+import type { Architecture } from "./family.js";
+import { IMAGENET_IDS } from "./imagenet.js";
+import { parametersOf } from "./initialize.js";
+import { layerNames, type SchemeName, schemeOf } from "./names.js";
+
+export interface ImportOptions {
+  readonly arch: Architecture;
+  /** What the provenance calls the file. */
+  readonly from: string;
+  /** Class names in the order of the outputs; unless given ImageNet's ids for 1,000, numbers for any other count. */
+  readonly classes?: readonly string[];
+  /** What is known of the weights' preprocessing; the architecture's own for the rest. */
+  readonly input?: Partial<InputSpec>;
+  /** Parameters, by timm's names, that may be missing and then keep their fresh values. */
+  readonly allowMissing?: RegExp;
+  /** Of the fresh values. */
+  readonly seed?: number;
+}
+
+export interface Imported {
+  readonly model: Model;
+  readonly scheme: SchemeName;
+  /** Parameters that were missing and allowed to be. */
+  readonly missing: readonly string[];
+  /** What the user should know. */
+  readonly notes: readonly string[];
+}
+
+/** Outputs of networks that were trained with a class for the background before ImageNet's 1,000. */
+const WITH_BACKGROUND = 1001;
+
+/** What PyTorch keeps beside the parameters, from which nothing is computed. */
+const COUNTERS = /\.num_batches_tracked$/;
+
+/**
+ * A model from somebody's weights: their names are recognised by themselves, every tensor must be used and every parameter found.
+ * @throws {DataError} listing what is missing, left over or of another shape
+ */
+export async function importModel(source: WeightSource, options: ImportOptions): Promise<Imported> {
+  const { from, allowMissing, input = {}, seed = 0 } = options;
+  const scheme = schemeOf(source.tensors);
+  if (scheme === null) {
+    const shown = [...source.tensors.keys()].slice(0, 3).join(", ");
+    throw new DataError(
+      `"${from}" has tensors of no known naming scheme (${shown}, ...); known are timm's, torchvision's and lukemelas' EfficientNets.`,
+    );
+  }
+  const notes = [...source.notes, `tensors are named as ${scheme} names them`];
+  const arch = ofScheme(options.arch, scheme);
+  const layers = layerNames(arch, scheme);
+  const sourceName = (parameter: string): string => {
+    const [, layer, leaf] = /^(.*)\.(\w+)$/.exec(parameter)!;
+    return `${layers.get(layer!)}.${leaf}`;
+  };
+  const outputs = source.tensors.get(sourceName("classifier.weight"))?.shape[0] ?? options.classes?.length ?? 1000;
+  const background = outputs === WITH_BACKGROUND && options.classes?.length !== WITH_BACKGROUND;
+  if (background) notes.push("1,001 outputs, the first for the background, which is left out");
+  const count = background ? outputs - 1 : outputs;
+  const classes = classNames(count, options.classes);
+
+  const wanted = parametersOf(arch, count);
+  const missing: string[] = [];
+  const faults: string[] = [];
+  const used = new Set<string>();
+  for (const { name, shape } of wanted) {
+    const found = source.tensors.get(sourceName(name));
+    used.add(sourceName(name));
+    if (found === undefined && allowMissing?.test(name)) missing.push(name);
+    else if (found === undefined) faults.push(named(name, sourceName(name), "is missing"));
+    else if (!fits(found.shape, shape, background && name.startsWith("classifier.")))
+      faults.push(`"${sourceName(name)}" is ${showShape(found.shape)} where ${showShape(shape)} is needed`);
+  }
+  for (const name of source.tensors.keys()) {
+    if (!used.has(name) && !COUNTERS.test(name)) faults.push(`"${name}" is not used`);
+  }
+  if (faults.length > 0) throw new DataError(`"${from}" does not hold the weights of ${arch.name}: ${listed(faults)}.`);
+
+  const fresh = freshModel(arch, classes, seed);
+  const tensors = new Map<string, Tensor>();
+  for (const { name, shape } of wanted) {
+    const tensor = await source.tensors.get(sourceName(name))?.read();
+    tensors.set(name, tensor === undefined ? fresh.tensors.get(name)! : fitted(tensor, name, shape, from));
+  }
+  const done = {
+    what: "imported" as const,
+    from,
+    scheme,
+    ...(options.classes || count === 1000 ? {} : { unnamed: true }),
+  };
+  return {
+    model: { ...fresh, tensors, input: { ...fresh.input, ...input }, provenance: [done] },
+    scheme,
+    missing,
+    notes,
+  };
+}
+
+/** The architecture with what a library does otherwise. @throws {RequestError} where the library pads in the other way */
+function ofScheme(arch: Architecture, scheme: SchemeName): Architecture {
+  const padding = { timm: arch.padding, torchvision: "symmetric", lukemelas: "same" }[scheme];
+  if (arch.padding !== padding) {
+    const other = padding === "same" ? `tf_${arch.name}` : arch.name.replace(/^tf_/, "");
+    throw new RequestError(
+      `the tensors are named as ${scheme} names them, whose networks pad ${padding === "same" ? "as TensorFlow does" : "symmetrically"}; give --arch ${other}.`,
+    );
+  }
+  // torchvision's three largest were converted from TensorFlow's weights, epsilon included.
+  return scheme === "torchvision" && /_b[567]$/.test(arch.name) ? { ...arch, batchNormEpsilon: 1e-3 } : arch;
+}
+
+const named = (ours: string, theirs: string, fault: string): string =>
+  ours === theirs ? `"${ours}" ${fault}` : `"${theirs}" (${ours}) ${fault}`;
+
+function listed(faults: readonly string[]): string {
+  const most = 8;
+  return faults.slice(0, most).join(", ") + (faults.length > most ? `, and ${faults.length - most} more` : "");
+}
+
+function classNames(count: number, given: readonly string[] | undefined): readonly string[] {
+  if (given !== undefined && given.length !== count)
+    throw new RequestError(`${given.length} class names were given, but the network has ${count} outputs.`);
+  return given ?? (count === IMAGENET_IDS.length ? IMAGENET_IDS : Array.from({ length: count }, (_, i) => String(i)));
+}
+
+/** Whether a tensor can take a parameter's place: of its shape, or with a row more for the background. */
+const fits = (found: Shape, wanted: Shape, background: boolean): boolean =>
+  background ? found[0] === wanted[0]! + 1 && sameShape(found.slice(1), wanted.slice(1)) : sameShape(found, wanted);
+
+/** A tensor as the parameter that it becomes, without the background's row. */
+function fitted({ type, shape, data }: Tensor, name: string, wanted: Shape, from: string): Tensor {
+  if (type !== "float32")
+    throw new DataError(`"${from}": "${name}" holds ${type}, where floating-point numbers are needed.`);
+  const broken = (data as Float32Array).findIndex((value) => !Number.isFinite(value));
+  if (broken >= 0)
+    throw new DataError(`"${from}": "${name}" holds ${data[broken]}; the file is damaged, or its training diverged.`);
+  if (sameShape(shape, wanted)) return { type, shape: wanted, data };
+  return { type, shape: wanted, data: data.slice(data.length / shape[0]!) };
+}

@@ -1,0 +1,22 @@
+import { openFile } from "../files.js";
+import { openTorchCheckpoint } from "./pytorch/checkpoint.js";
+import { openSafetensors } from "./safetensors.js";
+import type { WeightSource } from "./source.js";
+
+/** What a zip archive and a pickle of protocol 2 begin with; PyTorch writes one or the other. */
+const TORCH = ["504b", "8002"];
+
+/**
+ * Opens a weight file of any known format, told by its first bytes: safetensors, or a PyTorch checkpoint, new or old.
+ * @throws {DataError} where it is missing or malformed
+ */
+export async function openWeights(path: string): Promise<WeightSource> {
+  const file = await openFile(path, "weight file");
+  const start = Buffer.alloc(2);
+  try {
+    await file.read(start, 0, 2, 0);
+  } finally {
+    await file.close();
+  }
+  return TORCH.includes(start.toString("hex")) ? openTorchCheckpoint(path) : openSafetensors(path);
+}
