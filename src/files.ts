@@ -116,14 +116,23 @@ export async function readJson<T>(path: string, schema: ZodType<T>, what: string
   } catch (error) {
     throw readError(path, what, error);
   }
+  return checkedJson(text.replace(/^\uFEFF/, ""), schema, `${what} "${path}"`);
+}
+
+/**
+ * JSON from anywhere, checked.
+ * @param where - where it stands, for messages, such as `model "x/model.json"`
+ * @throws {DataError} where it is not JSON, or not as the schema says: the first fault with its place and value
+ */
+export function checkedJson<T>(text: string, schema: ZodType<T>, where: string): T {
   let json: unknown;
   try {
-    json = JSON.parse(text.replace(/^\uFEFF/, ""));
+    json = JSON.parse(text);
   } catch (error) {
-    throw new DataError(`${what} "${path}" is not JSON: ${oneLine((error as Error).message)}.`);
+    throw new DataError(`${where} is not JSON: ${oneLine((error as Error).message)}.`);
   }
   const result = schema.safeParse(json);
-  if (!result.success) throw new DataError(`${what} "${path}": ${describeIssue(result.error.issues[0]!, json)}.`);
+  if (!result.success) throw new DataError(`${where}: ${describeIssue(result.error.issues[0]!, json)}.`);
   return result.data;
 }
 

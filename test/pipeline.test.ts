@@ -122,6 +122,8 @@ describe("the main job on colour pictures of ten classes", () => {
     const { file, bytes, opset } = JSON.parse(exported.stdout);
     expect([file, opset]).toEqual([at("model.onnx"), 18]);
     expect((await readFile(file)).length).toBe(bytes);
+    const evaluated = await fixres(["eval", file, "--data", data, "--json"]);
+    expect(JSON.parse(evaluated.stdout).n).toBe(50);
     const names = JSON.parse(await readFile(at("run", "model", "model.json"), "utf8")).classes;
     await writeFile(at("classes.txt"), `${names.join("\n")}\n`);
     const weights = at("run", "model", "weights.safetensors");

@@ -14,7 +14,7 @@ const base = cli.command("eval", "Measure single-crop top-1, top-5 and loss on t
 
 export const evalCommand = cli
   .withPreprocessing(cli.withEngine(base))
-  .argument("<model>", "model directory")
+  .argument("<model>", "model directory, or a file of fixres export")
   .requiredOption("--data <dir>", "directory with val/, a folder a class")
   .action(async (directory: string, options: Options) => {
     const { progress, signal } = cli.surroundings();

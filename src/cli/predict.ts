@@ -13,7 +13,7 @@ const base = cli.command("predict", "Say what pictures show: the likeliest class
 
 export const predictCommand = cli
   .withPreprocessing(cli.withEngine(base))
-  .argument("<model>", "model directory")
+  .argument("<model>", "model directory, or a file of fixres export")
   .argument("<image...>", "JPEG, PNG or WebP files")
   .option("--top <k>", "classes to give for each picture", cli.positiveInteger, 5)
   .action(async (directory: string, images: string[], options: Options) => {

@@ -15,7 +15,7 @@ const base = cli.command("sweep", "Measure accuracy at several test resolutions.
 
 export const sweepCommand = cli
   .withPreprocessing(cli.withEngine(base))
-  .argument("<model>", "model directory")
+  .argument("<model>", "model directory, or a file of fixres export")
   .requiredOption("--data <dir>", "directory with val/, a folder a class")
   .requiredOption("--resolutions <list>", "resolutions in px, separated by commas", cli.integers)
   .action(async (directory: string, options: Options) => {

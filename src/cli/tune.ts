@@ -26,7 +26,7 @@ const modes = Object.entries(TUNE_MODES).map(([name, { summary }]) => `${name}: 
 
 export const tuneCommand = cli
   .withPreprocessing(cli.withEngine(base))
-  .argument("<model>", "model directory")
+  .argument("<model>", "model directory, or a file of fixres export")
   .requiredOption("--data <dir>", "directory with train/ and val/, each a folder a class")
   .requiredOption("--out <dir>", "model directory to write")
   .addOption(

@@ -2,8 +2,8 @@ import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { DataError } from "../errors.js";
-import { readJson, writeFileAtomic } from "../files.js";
-import { sameShape, showShape } from "../onnx/index.js";
+import { checkedJson, openFile, readJson, writeFileAtomic } from "../files.js";
+import { parametersFor, parseModel, sameShape, showShape } from "../onnx/index.js";
 import { readSafetensors, type Tensor, writeSafetensors } from "../weights/index.js";
 import { type Architecture, architecture } from "./family.js";
 import { initialWeights, parametersOf } from "./initialize.js";
@@ -77,35 +77,75 @@ export function freshModel(arch: Architecture, classes: readonly string[], seed:
 export const expectedClasses = ({ classes, provenance }: Model): readonly string[] | number =>
   provenance.every(({ what, unnamed }) => what === "initialised" || unnamed === true) ? classes.length : classes;
 
+/** Under what name an export's metadata hold the content of `model.json`. */
+export const EXPORT_KEY = "fixres-model";
+
 const SPEC = "model.json";
 const WEIGHTS = "weights.safetensors";
 
 /**
- * Reads a model directory.
+ * Reads a model directory, or an ONNX file that was exported from one.
  * @throws {DataError} where a file is missing or malformed, or the tensors are not the architecture's: each is listed
  */
-export async function loadModel(directory: string): Promise<Model> {
-  const found = await stat(directory).catch(() => null);
+export async function loadModel(path: string): Promise<Model> {
+  const found = await stat(path).catch(() => null);
   if (found === null)
-    throw new DataError(`model "${directory}" does not exist; give a model directory (${SPEC}, ${WEIGHTS}).`);
-  if (!found.isDirectory()) {
-    throw new DataError(`model "${directory}" is a file; give a model directory, which holds ${SPEC} and ${WEIGHTS}.`);
+    throw new DataError(`model "${path}" does not exist; give a model directory (${SPEC}, ${WEIGHTS}) or an export.`);
+  if (found.isDirectory()) {
+    const spec = await readJson(join(path, SPEC), ModelFile, "model");
+    const { tensors } = await readSafetensors(join(path, WEIGHTS));
+    return assembled(spec, tensors, join(path, WEIGHTS));
   }
-  const spec = await readJson(join(directory, SPEC), ModelFile, "model");
-  const { tensors } = await readSafetensors(join(directory, WEIGHTS));
-  const { width, depth, batchNormEpsilon } = spec;
+  if (!path.endsWith(".onnx"))
+    throw new DataError(
+      `model "${path}" is a file; give a model directory, which holds ${SPEC} and ${WEIGHTS}, or an .onnx file.`,
+    );
+  return loadExport(path);
+}
+
+/** The model in an ONNX file that `exportOnnx` made: its parameters have kept their names. */
+async function loadExport(path: string): Promise<Model> {
+  const file = await openFile(path, "model");
+  let bytes: Uint8Array;
+  try {
+    bytes = await file.readFile();
+  } finally {
+    await file.close();
+  }
+  const { metadata, graph, bindings } = parseModel(bytes);
+  const text = metadata[EXPORT_KEY];
+  if (text === undefined) {
+    throw new DataError(
+      `model "${path}" was not exported by fixres (its metadata lack "${EXPORT_KEY}"); other ONNX files cannot be taken yet.`,
+    );
+  }
+  const spec = checkedJson(text, ModelFile, `metadata of model "${path}"`);
+  const tensors = new Map<string, Tensor>();
+  for (const { name, type, shape } of parametersFor(Object.values(graph.outputs))) {
+    const binding = bindings.get(name);
+    if (binding?.kind === "data") tensors.set(name, { type, shape, data: binding.data });
+  }
+  return assembled(spec, tensors, path);
+}
+
+function assembled(spec: z.output<typeof ModelFile>, tensors: ReadonlyMap<string, Tensor>, where: string): Model {
+  const { width, depth, batchNormEpsilon, classes, input, provenance } = spec;
   const arch = architecture(spec.arch, { width, depth, batchNormEpsilon });
-  checkTensors(arch, spec.classes.length, tensors, join(directory, WEIGHTS));
-  return { arch, classes: spec.classes, input: spec.input, provenance: spec.provenance, tensors };
+  checkTensors(arch, classes.length, tensors, where);
+  return { arch, classes, input, provenance, tensors };
 }
 
 /** Writes a model directory, weights first, so that a directory with a `model.json` is always complete. */
-export async function saveModel(
-  directory: string,
-  { arch, classes, input, provenance, tensors }: Model,
-): Promise<void> {
+export async function saveModel(directory: string, model: Model): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  await writeSafetensors(join(directory, WEIGHTS), model.tensors, { format: "pt" });
+  await writeFileAtomic(join(directory, SPEC), `${JSON.stringify(modelFile(model), null, 2)}\n`);
+}
+
+/** What `model.json` says of a model. */
+export function modelFile({ arch, classes, input, provenance }: Model): z.input<typeof ModelFile> {
   const own = architecture(arch.name);
-  const spec: z.input<typeof ModelFile> = {
+  return {
     format: "fixres-model-1",
     arch: arch.name,
     ...(arch.width === own.width ? {} : { width: arch.width }),
@@ -115,9 +155,6 @@ export async function saveModel(
     input,
     provenance: [...provenance],
   };
-  await mkdir(directory, { recursive: true });
-  await writeSafetensors(join(directory, WEIGHTS), tensors, { format: "pt" });
-  await writeFileAtomic(join(directory, SPEC), `${JSON.stringify(spec, null, 2)}\n`);
 }
 
 /** Fails with every tensor that is missing, left over or of another shape or type than the network's. */

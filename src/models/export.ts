@@ -2,7 +2,7 @@ import { FailedError } from "../errors.js";
 import { serialize } from "../onnx/index.js";
 import { random } from "../random.js";
 import { openSession } from "../runtime/index.js";
-import type { Model } from "./directory.js";
+import { EXPORT_KEY, type Model, modelFile } from "./directory.js";
 import { inferenceGraph, inferenceProgram } from "./inference.js";
 
 export interface ExportOptions {
@@ -17,8 +17,8 @@ const TOLERANCE = 1e-4;
 
 /**
  * One self-contained ONNX model: uint8 `pixels` [batch, R, R, 3], already cropped to the resolution, to float32 `logits`
- * [batch, classes], normalisation included. Its metadata hold, as JSON, `classes`, `input` (what comes before: resize and crop)
- * and `provenance`, and `arch` in plain words.
+ * [batch, classes], normalisation included. Its metadata hold what `model.json` does under `fixres-model`: class names, what comes
+ * before (resize and crop), provenance. `loadModel` takes such a file as it takes a directory.
  */
 export function exportOnnx(
   model: Model,
@@ -27,12 +27,7 @@ export function exportOnnx(
   const { graph } = inferenceGraph(model, { resolution, batch });
   return serialize(graph, {
     bind: ({ name }) => ({ kind: "data", data: model.tensors.get(name)!.data }),
-    metadata: {
-      arch: model.arch.name,
-      classes: JSON.stringify(model.classes),
-      input: JSON.stringify({ ...model.input, resolution }),
-      provenance: JSON.stringify(model.provenance),
-    },
+    metadata: { [EXPORT_KEY]: JSON.stringify(modelFile({ ...model, input: { ...model.input, resolution } })) },
   });
 }
 
