@@ -247,7 +247,8 @@ it("tells of every command, with examples", async () => {
 
 it("lists the family as JSON", async () => {
   const rows = JSON.parse((await fixres(["models", "--json"])).stdout);
-  expect(rows).toHaveLength(20);
+  // B0 to B8, L2 and lite 0 to 4, plain and tf_.
+  expect(rows).toHaveLength(30);
   expect(rows[0]).toEqual({
     name: "efficientnet_b0",
     params: 5_288_548,

@@ -16,7 +16,7 @@ export const models = command(
         `${(row.params / 1e6).toFixed(1)} M`,
         `${(row.macs / 1e9).toFixed(2)} G`,
         String(row.trainResolution),
-        String(row.fixResolution),
+        String(row.fixResolution ?? "-"),
         String(row.fixResolutionExtraData ?? "-"),
       ]),
     ),

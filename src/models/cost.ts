@@ -11,8 +11,8 @@ export interface FamilyRow {
   /** Multiply-adds of one picture at the training resolution. */
   readonly macs: number;
   readonly trainResolution: number;
-  /** Where FixEfficientNet tests it: without extra training data if that was published, else with. */
-  readonly fixResolution: number;
+  /** Where FixEfficientNet tests it: without extra training data if that was published, else with; null for neither. */
+  readonly fixResolution: number | null;
   /** The same for weights trained with extra data; null where none was published. */
   readonly fixResolutionExtraData: number | null;
 }
@@ -60,7 +60,7 @@ export function familyTable(): FamilyRow[] {
       params: parameterCount(arch, 1000),
       macs: networkMultiplyAdds(arch, 1000, arch.trainResolution),
       trainResolution: arch.trainResolution,
-      fixResolution: arch.fixResolution ?? arch.fixResolutionExtraData ?? arch.trainResolution,
+      fixResolution: arch.fixResolution ?? arch.fixResolutionExtraData,
       fixResolutionExtraData: arch.fixResolutionExtraData,
     };
   });

@@ -7,7 +7,7 @@ import { parametersFor, parseModel, sameShape, showShape } from "../onnx/index.j
 import { readSafetensors, type Tensor, writeSafetensors } from "../weights/index.js";
 import { type Architecture, architecture } from "./family.js";
 import { initialWeights, parametersOf } from "./initialize.js";
-import { IMAGENET_NORMALIZATION } from "./preprocess.js";
+import { HALF_NORMALIZATION, IMAGENET_NORMALIZATION } from "./preprocess.js";
 
 const Channels = z.array(z.number()).length(3);
 
@@ -53,10 +53,10 @@ export interface Model {
 
 /**
  * A model with the reference initialisation, and the preprocessing that the family was published with: bicubic, crop ratio
- * 224/256, ImageNet's normalisation.
+ * 224/256, ImageNet's normalisation (0.5 for all in TensorFlow's lite family).
  */
 export function freshModel(arch: Architecture, classes: readonly string[], seed: number): Model {
-  const { mean, std } = IMAGENET_NORMALIZATION;
+  const { mean, std } = arch.lite && arch.padding === "same" ? HALF_NORMALIZATION : IMAGENET_NORMALIZATION;
   return {
     arch,
     classes,

@@ -1,5 +1,5 @@
 import type { GraphBuilder, Value } from "../onnx/index.js";
-import { type Architecture, type BlockSpec, blocksOf, scaledChannels } from "./family.js";
+import { type Architecture, type BlockSpec, blocksOf, headFeatures, stemChannels } from "./family.js";
 import { type BatchStatistics, Layers, type Noise, type TrainingBehaviour } from "./layers.js";
 
 /** A network in a graph: its interesting values, and what training must feed and keep. */
@@ -33,7 +33,7 @@ export function efficientnet(
   const layers = new Layers(b, arch, training ?? null);
   const blocks = blocksOf(arch);
   let y = b.scope("stem", () =>
-    layers.swish(layers.norm(layers.conv(x, "conv_stem", scaledChannels(32, arch.width), 3, { stride: 2 }), "bn1")),
+    layers.activation(layers.norm(layers.conv(x, "conv_stem", stemChannels(arch), 3, { stride: 2 }), "bn1")),
   );
   blocks.forEach((block, i) => {
     const dropPath = ((training?.dropPath ?? 0) * i) / blocks.length;
@@ -73,9 +73,9 @@ export function efficientnetTop(
 
 function fromTrunk(layers: Layers, trunk: Value, classes: number): Omit<Network, "trunk"> {
   const { b, statistics, noise } = layers;
-  const features = scaledChannels(1280, layers.arch.width);
+  const features = headFeatures(layers.arch);
   const pooled = b.scope("head", () => {
-    const head = layers.swish(layers.pointwiseNorm(trunk, "conv_head", features, "bn2"));
+    const head = layers.activation(layers.pointwiseNorm(trunk, "conv_head", features, "bn2"));
     return b.reshape(b.globalAveragePool(head), [trunk.shape[0]!, features]);
   });
   return { logits: classifier(layers, pooled, classes), pooled, statistics, noise };
@@ -100,10 +100,10 @@ function mbconv(layers: Layers, x: Value, block: BlockSpec, dropPath: number): V
   const [depthwiseNorm, projection, projectionNorm] =
     expansion === 1 ? ["bn1", "conv_pw", "bn2"] : ["bn2", "conv_pwl", "bn3"];
   let y = x;
-  if (expansion !== 1) y = layers.swish(layers.pointwiseNorm(y, `${name}.conv_pw`, expanded, `${name}.bn1`));
+  if (expansion !== 1) y = layers.activation(layers.pointwiseNorm(y, `${name}.conv_pw`, expanded, `${name}.bn1`));
   y = layers.conv(y, `${name}.conv_dw`, expanded, kernel, { stride, depthwise: true });
-  y = layers.swish(layers.norm(y, `${name}.${depthwiseNorm}`));
-  y = layers.squeezeExcite(y, `${name}.se`, Math.round(inChannels / 4));
+  y = layers.activation(layers.norm(y, `${name}.${depthwiseNorm}`));
+  if (!layers.arch.lite) y = layers.squeezeExcite(y, `${name}.se`, Math.round(inChannels / 4));
   y = layers.norm(layers.conv(y, `${name}.${projection}`, outChannels, 1), `${name}.${projectionNorm}`);
   if (stride !== 1 || inChannels !== outChannels) return y;
   return b.add(layers.drop(y, `${name}.drop_path`, dropPath, [x.shape[0]!, 1, 1, 1]), x);

@@ -45,6 +45,19 @@ const SCALING = {
   l2: { width: 4.3, depth: 5.3, trainResolution: 800, dropout: 0.5, fixResolution: null, fixResolutionExtraData: 600 },
 } as const satisfies Record<string, Scaling>;
 
+const UNPUBLISHED = { fixResolution: null, fixResolutionExtraData: null } as const;
+
+/** EfficientNet-Lite (TensorFlow's official repository, tpu/models/official/efficientnet/lite). */
+const LITE_SCALING = {
+  lite0: { width: 1.0, depth: 1.0, trainResolution: 224, dropout: 0.2, ...UNPUBLISHED },
+  lite1: { width: 1.0, depth: 1.1, trainResolution: 240, dropout: 0.2, ...UNPUBLISHED },
+  lite2: { width: 1.1, depth: 1.2, trainResolution: 260, dropout: 0.3, ...UNPUBLISHED },
+  lite3: { width: 1.2, depth: 1.4, trainResolution: 300, dropout: 0.3, ...UNPUBLISHED },
+  lite4: { width: 1.4, depth: 1.8, trainResolution: 380, dropout: 0.3, ...UNPUBLISHED },
+} as const satisfies Record<string, Scaling>;
+
+const VARIANTS: Readonly<Record<string, Scaling>> = { ...SCALING, ...LITE_SCALING };
+
 /** A member of the family with all that its graph depends on. */
 export interface Architecture extends Scaling {
   /** timm's name: `efficientnet_b0`, or `tf_efficientnet_b0` for the layout of the published weights. */
@@ -52,11 +65,13 @@ export interface Architecture extends Scaling {
   /** `same` pads as TensorFlow does, depending on the input's size; `symmetric` as PyTorch does. */
   readonly padding: "same" | "symmetric";
   readonly batchNormEpsilon: number;
+  /** Without squeeze-excitation, with ReLU6 for swish; stem, head, first and last stage are not scaled. */
+  readonly lite: boolean;
 }
 
 /** Every name that `architecture` takes. */
 export const ARCHITECTURES: readonly string[] = ["efficientnet", "tf_efficientnet"].flatMap((prefix) =>
-  Object.keys(SCALING).map((variant) => `${prefix}_${variant}`),
+  Object.keys(VARIANTS).map((variant) => `${prefix}_${variant}`),
 );
 
 /**
@@ -69,7 +84,7 @@ export function architecture(
   name: string,
   scale: { readonly width?: number; readonly depth?: number; readonly batchNormEpsilon?: number } = {},
 ): Architecture {
-  const [, tf, variant] = /^(tf_)?efficientnet_(b[0-8]|l2)$/.exec(name) ?? [];
+  const [, tf, variant] = /^(tf_)?efficientnet_(b[0-8]|l2|lite[0-4])$/.exec(name) ?? [];
   if (variant === undefined)
     throw new RequestError(`architecture "${name}" is unknown; choose one of ${ARCHITECTURES.join(", ")}.`);
   for (const [option, value] of Object.entries({ width: scale.width, depth: scale.depth })) {
@@ -79,13 +94,14 @@ export function architecture(
       );
     }
   }
-  const row = SCALING[variant as keyof typeof SCALING];
+  const row = VARIANTS[variant]!;
   return {
     ...row,
     width: scale.width ?? row.width,
     depth: scale.depth ?? row.depth,
     name,
     padding: tf === undefined ? "symmetric" : "same",
+    lite: variant.startsWith("lite"),
     batchNormEpsilon: scale.batchNormEpsilon ?? (tf === undefined ? 1e-5 : 1e-3),
   };
 }
@@ -96,6 +112,12 @@ export function scaledChannels(channels: number, width: number): number {
   const rounded = Math.max(8, Math.floor((product + 4) / 8) * 8);
   return rounded < 0.9 * product ? rounded + 8 : rounded;
 }
+
+/** Channels of the stem. */
+export const stemChannels = ({ lite, width }: Architecture): number => (lite ? 32 : scaledChannels(32, width));
+
+/** Channels of the last 1x1 convolution, which are pooled into the classifier's features. */
+export const headFeatures = ({ lite, width }: Architecture): number => (lite ? 1280 : scaledChannels(1280, width));
 
 /** One block after scaling. */
 export interface BlockSpec {
@@ -113,10 +135,12 @@ export interface BlockSpec {
 }
 
 /** The blocks of an architecture, in order. */
-export function blocksOf({ width, depth }: Architecture): BlockSpec[] {
-  let inChannels = scaledChannels(32, width);
-  return B0_STAGES.flatMap(({ repeats, channels, stride, expansion, kernel }, stage) =>
-    Array.from({ length: Math.ceil(repeats * depth) }, (_, i) => {
+export function blocksOf(arch: Architecture): BlockSpec[] {
+  const { width, depth, lite } = arch;
+  let inChannels = stemChannels(arch);
+  return B0_STAGES.flatMap(({ repeats, channels, stride, expansion, kernel }, stage) => {
+    const isEnd = stage === 0 || stage === B0_STAGES.length - 1;
+    return Array.from({ length: lite && isEnd ? repeats : Math.ceil(repeats * depth) }, (_, i) => {
       const outChannels = scaledChannels(channels, width);
       const block: BlockSpec = {
         name: `blocks.${stage}.${i}`,
@@ -130,6 +154,6 @@ export function blocksOf({ width, depth }: Architecture): BlockSpec[] {
       };
       inChannels = outChannels;
       return block;
-    }),
-  );
+    });
+  });
 }

@@ -92,9 +92,9 @@ export class Layers {
     return this.noted(normName, x, running, pointwiseBatchNorm(this.b, x, w, affine));
   }
 
-  /** x sigmoid(x) (arXiv 1710.05941). */
-  swish(x: Value): Value {
-    return this.b.mul(x, this.b.sigmoid(x));
+  /** Swish, or ReLU6 in the lite family. */
+  activation(x: Value): Value {
+    return this.arch.lite ? this.b.op("Clip", [x, this.b.scalar(0), this.b.scalar(6)])[0]! : this.swish(x);
   }
 
   /** Channels weighted by what the whole picture shows: x sigmoid(expand(swish(reduce(mean(x))))) (arXiv 1709.01507). */
@@ -114,6 +114,11 @@ export class Layers {
     const input = this.b.input(`noise/${name}`, "float32", shape);
     this.noise.push({ input, keep: 1 - rate });
     return this.b.mul(x, input);
+  }
+
+  /** x sigmoid(x) (arXiv 1710.05941). */
+  private swish(x: Value): Value {
+    return this.b.mul(x, this.b.sigmoid(x));
   }
 
   private normParameters(name: string, channels: number): { affine: Affine; running: Moments } {

@@ -40,6 +40,11 @@ describe("the family", () => {
       efficientnet_b7: 66_347_960,
       efficientnet_b8: 87_413_142,
       efficientnet_l2: 480_309_308,
+      efficientnet_lite0: 4_652_008,
+      efficientnet_lite1: 5_416_680,
+      efficientnet_lite2: 6_092_072,
+      efficientnet_lite3: 8_197_096,
+      efficientnet_lite4: 13_006_568,
     });
     expect(counts.tf_efficientnet_b0).toBe(counts.efficientnet_b0);
   });

@@ -89,7 +89,7 @@ export function layerNames(arch: Architecture, scheme: SchemeName): Map<string, 
 function layers(arch: Architecture, scheme: Scheme): string[] {
   const blocks = blocksOf(arch).map(({ stage, index, expansion }, n) => {
     const { expand, depthwise, squeeze, project } = scheme.block(stage, index, n, expansion !== 1);
-    return [...(expand ?? []), ...depthwise, ...squeeze, ...project];
+    return [...(expand ?? []), ...depthwise, ...(arch.lite ? [] : squeeze), ...project];
   });
   return [...scheme.stem, ...blocks.flat(), ...scheme.head, scheme.classifier];
 }

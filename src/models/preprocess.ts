@@ -9,6 +9,9 @@ export interface Normalization {
 /** ImageNet's statistics, which all weights but AdvProp's were trained with. */
 export const IMAGENET_NORMALIZATION: Normalization = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
+/** To -1..1, which AdvProp's and TensorFlow's lite weights were trained with. */
+export const HALF_NORMALIZATION: Normalization = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+
 /**
  * Pictures as they are decoded to what a network takes: (pixel / 255 - mean) / std, channels first.
  * @param pixels - uint8 [N, H, W, 3]  @returns float32 [N, 3, H, W]

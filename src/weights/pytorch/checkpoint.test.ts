@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { DataError } from "../../errors.js";
@@ -6,6 +7,11 @@ import { openTorchCheckpoint } from "./checkpoint.js";
 
 /** Written by PyTorch; test/golden/torch/make_checkpoints.py says how. */
 const golden = (name: string): string => fileURLToPath(new URL(`../../../test/golden/torch/${name}`, import.meta.url));
+
+/** Further files, with what make_reader_checkpoints.py saw in them: older pickles and newer, things beside the tensors, compression. */
+const MORE = JSON.parse(readFileSync(golden("expected.json"), "utf8")) as {
+  files: Record<string, { tensors: Record<string, { dtype: string; shape: number[]; data: number[] }> }>;
+};
 
 const A = Float32Array.of(0, 0.25, 0.5, 0.75, 1, 1.25);
 const EXPECTED = {
@@ -40,6 +46,17 @@ describe("a checkpoint of PyTorch", () => {
     const { found, notes } = await contents(golden(name));
     expect(found).toEqual(EXPECTED);
     expect(notes).toEqual([]);
+  });
+
+  it.each(Object.entries(MORE.files))("%s, as PyTorch has it", async (name, { tensors }) => {
+    const { found } = await contents(golden(name));
+    expect(Object.keys(found)).toEqual(Object.keys(tensors));
+    for (const [key, { dtype, shape, data }] of Object.entries(tensors)) {
+      const [type, dimensions, values] = found[key] as [string, number[], ArrayLike<number | bigint>];
+      expect([type, dimensions], key).toEqual([dtype, shape]);
+      const asFloat32 = dtype.includes("float") ? Math.fround : (value: number) => value;
+      expect(Array.from(values, Number), key).toEqual(data.map(asFloat32));
+    }
   });
 
   it("takes averaged weights before others, strips what a wrapper put before names, and says both", async () => {

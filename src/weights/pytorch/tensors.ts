@@ -74,6 +74,8 @@ export function tensorCalls(file: string, storages: Map<string, Storage>): Calls
   };
   return {
     check(name) {
+      // An element type is a mere value, such as torch.float16.
+      if (/^torch\.(bool|u?int\d+|b?float\d+|half|double|float|long)$/.test(name.name)) return name;
       const known = [TENSOR_NAMES, OPAQUE].some((names) => names.has(name.name)) || Object.hasOwn(STORAGES, name.name);
       if (!known) throw refused(file, name);
       return name;
