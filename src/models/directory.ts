@@ -52,24 +52,31 @@ export interface Model {
 }
 
 /**
- * A model with the reference initialisation, and the preprocessing that the family was published with: bicubic, crop ratio
- * 224/256, ImageNet's normalisation (0.5 for all in TensorFlow's lite family).
+ * A model with the reference initialisation and `defaultInput`.
  */
 export function freshModel(arch: Architecture, classes: readonly string[], seed: number): Model {
-  const { mean, std } = arch.lite && arch.padding === "same" ? HALF_NORMALIZATION : IMAGENET_NORMALIZATION;
   return {
     arch,
     classes,
-    input: {
-      resolution: arch.trainResolution,
-      cropRatio: 224 / 256,
-      interpolation: "bicubic",
-      cropMode: "center",
-      mean: [...mean],
-      std: [...std],
-    },
+    input: defaultInput(arch),
     provenance: [{ what: "initialised", seed }],
     tensors: initialWeights(arch, classes.length, seed),
+  };
+}
+
+/**
+ * The preprocessing that the family was published with: bicubic, crop ratio 224/256, ImageNet's normalisation (0.5 for all in
+ * TensorFlow's lite family).
+ */
+export function defaultInput({ lite, padding, trainResolution }: Architecture): InputSpec {
+  const { mean, std } = lite && padding === "same" ? HALF_NORMALIZATION : IMAGENET_NORMALIZATION;
+  return {
+    resolution: trainResolution,
+    cropRatio: 224 / 256,
+    interpolation: "bicubic",
+    cropMode: "center",
+    mean: [...mean],
+    std: [...std],
   };
 }
 

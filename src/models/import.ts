@@ -2,10 +2,10 @@ import { DataError, RequestError } from "../errors.js";
 import { type Shape, sameShape, showShape } from "../onnx/index.js";
 import type { Tensor, WeightSource } from "../weights/index.js";
 import type { InputSpec, Model } from "./directory.js";
-import { freshModel } from "./directory.js";
+import { defaultInput } from "./directory.js";
 import type { Architecture } from "./family.js";
 import { IMAGENET_IDS } from "./imagenet.js";
-import { parametersOf } from "./initialize.js";
+import { initialTensor, parametersOf } from "./initialize.js";
 import { layerNames, type SchemeName, schemeOf } from "./names.js";
 
 export interface ImportOptions {
@@ -80,11 +80,10 @@ export async function importModel(source: WeightSource, options: ImportOptions):
   }
   if (faults.length > 0) throw new DataError(`"${from}" does not hold the weights of ${arch.name}: ${listed(faults)}.`);
 
-  const fresh = freshModel(arch, classes, seed);
   const tensors = new Map<string, Tensor>();
   for (const { name, shape } of wanted) {
     const tensor = await source.tensors.get(sourceName(name))?.read();
-    tensors.set(name, tensor === undefined ? fresh.tensors.get(name)! : fitted(tensor, name, shape, from));
+    tensors.set(name, tensor === undefined ? initialTensor({ name, shape }, seed) : fitted(tensor, name, shape, from));
   }
   const done = {
     what: "imported" as const,
@@ -93,7 +92,7 @@ export async function importModel(source: WeightSource, options: ImportOptions):
     ...(options.classes || count === 1000 ? {} : { unnamed: true }),
   };
   return {
-    model: { ...fresh, tensors, input: { ...fresh.input, ...input }, provenance: [done] },
+    model: { arch, classes, tensors, input: { ...defaultInput(arch), ...input }, provenance: [done] },
     scheme,
     missing,
     notes,

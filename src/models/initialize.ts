@@ -22,13 +22,15 @@ export const isTrainable = (parameter: string): boolean => !/\.running_(mean|var
  * @param seed - each tensor has a stream of its own, from (seed, name)
  */
 export function initialWeights(arch: Architecture, classes: number, seed: number): Map<string, Tensor> {
-  return new Map(
-    parametersOf(arch, classes).map(({ name, shape }) => [
-      name,
-      { type: "float32", shape, data: initial(name, shape, seed) },
-    ]),
-  );
+  return new Map(parametersOf(arch, classes).map((parameter) => [parameter.name, initialTensor(parameter, seed)]));
 }
+
+/** One tensor of the reference initialisation. */
+export const initialTensor = ({ name, shape }: Pick<Value, "name" | "shape">, seed: number): Tensor => ({
+  type: "float32",
+  shape,
+  data: initial(name, shape, seed),
+});
 
 function initial(name: string, shape: Shape, seed: number): Float32Array {
   const data = new Float32Array(elements(shape));

@@ -185,7 +185,9 @@ function window(
   { type, data }: Elements,
   { offset, shape, strides, count }: { offset: number; shape: Shape; strides: Shape; count: number },
 ): Elements {
-  if (sameShape(strides, contiguous(shape)) || count === 0) return { type, data: data.slice(offset, offset + count) };
+  // Most tensors have a storage of their own.
+  if (count === data.length && sameShape(strides, contiguous(shape))) return { type, data };
+  if (count === 0 || sameShape(strides, contiguous(shape))) return { type, data: data.slice(offset, offset + count) };
   const out = new ARRAYS[type](count);
   const index = shape.map(() => 0);
   for (let i = 0, at = offset; i < count; i++) {
