@@ -5,27 +5,54 @@ import type { Program } from "./session.js";
 const ALIGNMENT = 64;
 
 /**
- * A graph with its parameters' values as one block of external data, which the engine reads where it lies: a model
- * of any size, past the 2 GB that protobuf allows.
+ * A graph with its parameters' values as one block of external data, which the engine reads where it lies: a model of any size,
+ * past the 2 GB that protobuf allows. The block is shared memory, which a session's thread gets without a copy; values that lie in
+ * one shared block already, as those of a safetensors file do, stay there.
  * @param data - the value of each parameter that the graph needs
  */
 export function packed(graph: Graph, data: (parameter: Value) => TypedArray): Program {
   const path = "weights";
-  const parts = new Map<string, { offset: number; bytes: Uint8Array }>();
-  let size = 0;
-  for (const parameter of parametersFor(Object.values(graph.outputs))) {
-    const { buffer, byteOffset, byteLength } = data(parameter);
-    parts.set(parameter.name, { offset: size, bytes: new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength) });
-    size += Math.ceil(byteLength / ALIGNMENT) * ALIGNMENT;
-  }
-  const block = new Uint8Array(size);
-  for (const { offset, bytes } of parts.values()) block.set(bytes, offset);
+  const values = new Map(parametersFor(Object.values(graph.outputs)).map((value) => [value.name, data(value)]));
+  const { block, offsets } = common(values) ?? together(values);
   const model = serialize(graph, {
-    bind({ name }) {
-      const { offset, bytes } = parts.get(name)!;
-      return { kind: "file", location: path, offset, length: bytes.length };
-    },
+    bind: ({ name }) => ({
+      kind: "file",
+      location: path,
+      offset: offsets.get(name)!,
+      length: values.get(name)!.byteLength,
+    }),
   });
   // The engine refuses an empty file.
-  return size === 0 ? { model } : { model, external: [{ path, data: block }] };
+  return block.length === 0 ? { model } : { model, external: [{ path, data: block }] };
+}
+
+interface Block {
+  readonly block: Uint8Array;
+  readonly offsets: ReadonlyMap<string, number>;
+}
+
+/** The shared block that all values lie in, if there is one. */
+function common(values: ReadonlyMap<string, TypedArray>): Block | null {
+  const [first] = values.values();
+  if (!(first?.buffer instanceof SharedArrayBuffer)) return null;
+  const { buffer } = first;
+  if ([...values.values()].some((value) => value.buffer !== buffer)) return null;
+  return {
+    block: new Uint8Array(buffer),
+    offsets: new Map([...values].map(([name, value]) => [name, value.byteOffset])),
+  };
+}
+
+/** A new shared block with a copy of every value. */
+function together(values: ReadonlyMap<string, TypedArray>): Block {
+  const offsets = new Map<string, number>();
+  let size = 0;
+  for (const [name, { byteLength }] of values) {
+    offsets.set(name, size);
+    size += Math.ceil(byteLength / ALIGNMENT) * ALIGNMENT;
+  }
+  const block = new Uint8Array(new SharedArrayBuffer(size));
+  for (const [name, { buffer, byteOffset, byteLength }] of values)
+    block.set(new Uint8Array(buffer, byteOffset, byteLength), offsets.get(name));
+  return { block, offsets };
 }

@@ -104,3 +104,20 @@ it.each([
   });
   expect(ended).toEqual([code, null]);
 });
+
+it("takes values from the shared block that they lie in, and copies others into one", async () => {
+  const block = new SharedArrayBuffer(64);
+  const shared = new Float32Array(block, 16, 3).fill(2);
+  const b = new GraphBuilder();
+  const [x, w] = [b.input("x", "float32", [3]), b.parameter("w", [3])];
+  const graph = { name: "product", inputs: [x], outputs: { y: b.mul(x, w) } };
+  const inPlace = packed(graph, () => shared);
+  expect(inPlace.external![0]!.data.buffer).toBe(block);
+  const copied = packed(graph, () => Float32Array.of(2, 2, 2));
+  expect(copied.external![0]!.data.buffer).toBeInstanceOf(SharedArrayBuffer);
+  for (const program of [inPlace, copied]) {
+    const session = await openSession(program, { threads: 1 });
+    expect(await session.run({ x: Float32Array.of(1, 2, 3) })).toEqual({ y: Float32Array.of(2, 4, 6) });
+    await session.dispose();
+  }
+});

@@ -26,7 +26,9 @@ export async function readSafetensors(path: string): Promise<Safetensors> {
   const file = await openFile(path, "safetensors file");
   try {
     const { index, metadata } = await readIndex(file, path);
-    const bytes = await readBytes(file, path, 0, (await file.stat()).size);
+    // Shared memory, so that threads of sessions see it without a copy.
+    const { size } = await file.stat();
+    const bytes = await readBytes(file, path, 0, size, new Uint8Array(new SharedArrayBuffer(size)));
     return { index, metadata, bytes, tensors: viewTensors(bytes, index) };
   } finally {
     await file.close();
@@ -72,8 +74,13 @@ async function readIndex(file: FileHandle, path: string): Promise<SafetensorsInd
   return indexSafetensors(await readBytes(file, path, 0, headerEnd(prefix, path, size)), path, size);
 }
 
-async function readBytes(file: FileHandle, path: string, start: number, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
+async function readBytes(
+  file: FileHandle,
+  path: string,
+  start: number,
+  length: number,
+  bytes: Uint8Array = new Uint8Array(length),
+): Promise<Uint8Array> {
   // A read gives 2 GiB at most, and less where a file is truncated under our hands.
   for (let at = 0; at < length; ) {
     const { bytesRead } = await file.read(bytes, at, Math.min(length - at, 2 ** 30), start + at);
