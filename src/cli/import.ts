@@ -1,14 +1,23 @@
 import { readFile } from "node:fs/promises";
+import { basename, extname } from "node:path";
 import { InvalidArgumentError, Option } from "commander";
 import { DataError, RequestError, reason } from "../errors.js";
 import { testPreprocessing } from "../evaluate/index.js";
-import { architecture, importModel, pretrainedConfig, saveModel } from "../models/index.js";
+import {
+  architecture,
+  importModel,
+  PUBLISHED_WEIGHTS,
+  pretrainedConfig,
+  publishedWeights,
+  saveModel,
+} from "../models/index.js";
 import { openWeights } from "../weights/index.js";
 import * as cli from "./options.js";
 
 interface Options extends cli.PreprocessingOptions {
   readonly out: string;
   readonly arch?: string;
+  readonly weights?: string;
   readonly width?: number;
   readonly depth?: number;
   readonly classes?: string;
@@ -20,7 +29,7 @@ interface Options extends cli.PreprocessingOptions {
 
 const base = cli.command("import", "Bring pretrained weights in: safetensors or PyTorch checkpoints.", [
   "fixres import model.safetensors --out models/b0     # with timm's config.json beside it",
-  "fixres import tf_efficientnet_b0_ap.pth --arch tf_efficientnet_b0 --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5 --out models/b0-ap",
+  "fixres import downloaded.pth --weights tf_efficientnet_b0.ap_in1k --out models/b0-ap",
   "fixres import efficientnet_b3.pth --arch efficientnet_b3 --out models/b3",
 ]);
 
@@ -29,6 +38,10 @@ export const importCommand = cli
   .argument("<file>", "weight file, with names of timm, torchvision or lukemelas/EfficientNet-PyTorch")
   .requiredOption("--out <dir>", "model directory to write")
   .option("--arch <name>", "architecture (default: that of the config.json beside the file; see fixres models)")
+  .option(
+    "--weights <name>",
+    "timm's name of published weights, such as tf_efficientnet_b0.ap_in1k (default: the file's own)",
+  )
   .option("--width <factor>", "multiplier of channels instead of the architecture's", cli.positiveNumber)
   .option("--depth <factor>", "multiplier of repeats instead of the architecture's", cli.positiveNumber)
   .option(
@@ -47,16 +60,24 @@ export const importCommand = cli
     const { progress } = cli.surroundings();
     const { mean, std, out, width, depth, allowMissing, json } = options;
     const config = await pretrainedConfig(file);
-    const name = options.arch ?? config?.architecture;
+    const published = options.weights ?? nameOf(file);
+    const known = published === undefined ? null : publishedWeights(published);
+    const name = options.arch ?? config?.architecture ?? known?.architecture;
     if (name === undefined)
       throw new RequestError(
-        `"${file}" has no config.json beside it; say what it is by --arch, such as tf_efficientnet_b0.`,
+        `"${file}" has no config.json beside it; say what it is by --weights or --arch, such as tf_efficientnet_b0.`,
       );
     const classes = options.classes === undefined ? config?.classes : await lines(options.classes);
     const source = await openWeights(file);
     try {
       const arch = architecture(name, { width, depth });
-      const imported = await importModel(source, { arch, from: file, classes, allowMissing, input: config?.input });
+      const imported = await importModel(source, {
+        arch,
+        from: file,
+        classes,
+        allowMissing,
+        input: { ...known?.input, ...config?.input },
+      });
       imported.notes.forEach(progress.note);
       const { input } = imported.model;
       const model = {
@@ -76,6 +97,12 @@ export const importCommand = cli
       await source.close();
     }
   });
+
+/** The published weights that a file is called after. */
+function nameOf(file: string): string | undefined {
+  const name = basename(file, extname(file));
+  return PUBLISHED_WEIGHTS.includes(name) ? name : undefined;
+}
 
 function channels(text: string): number[] {
   const values = text.split(",").map(Number);

@@ -43,3 +43,4 @@ export type { BatchStatistics, Noise, TrainingBehaviour } from "./layers.js";
 export { SCHEMES, type SchemeName } from "./names.js";
 export { IMAGENET_NORMALIZATION, type Normalization, normalized } from "./preprocess.js";
 export { type PretrainedConfig, pretrainedConfig } from "./pretrained-config.js";
+export { PUBLISHED_WEIGHTS, publishedWeights } from "./published-weights.js";
