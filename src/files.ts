@@ -104,6 +104,22 @@ export async function openFile(path: string, what: string): Promise<FileHandle> 
 }
 
 /**
+ * Fills an array from a place in a file.
+ * @param what - the file, for messages, such as `checkpoint "x.pth"`
+ * @throws {DataError} where the file ends before
+ */
+export async function readRange(file: FileHandle, what: string, start: number, into: Uint8Array): Promise<Uint8Array> {
+  // A read gives 2 GiB at most, and less where a file is truncated under our hands.
+  for (let at = 0; at < into.length; ) {
+    const { bytesRead } = await file.read(into, at, Math.min(into.length - at, 2 ** 30), start + at);
+    if (bytesRead === 0)
+      throw new DataError(`${what} ends within what it claims to hold; it was cut short. Fetch it again.`);
+    at += bytesRead;
+  }
+  return into;
+}
+
+/**
  * Reads a JSON file and checks it.
  * @param schema - what the file must hold
  * @param what - what it is, for messages, such as `model`

@@ -1,6 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { DataError } from "../errors.js";
-import { openFile, writeFileAtomic } from "../files.js";
+import { openFile, readRange, writeFileAtomic } from "../files.js";
 import { ARRAYS, elements, showShape } from "../onnx/index.js";
 import { fromBfloat16, fromFloat16 } from "./half.js";
 import { DTYPES, headerEnd, indexSafetensors, PREFIX, type SafetensorsIndex, type TensorLocation } from "./header.js";
@@ -74,21 +74,13 @@ async function readIndex(file: FileHandle, path: string): Promise<SafetensorsInd
   return indexSafetensors(await readBytes(file, path, 0, headerEnd(prefix, path, size)), path, size);
 }
 
-async function readBytes(
+const readBytes = (
   file: FileHandle,
   path: string,
   start: number,
   length: number,
-  bytes: Uint8Array = new Uint8Array(length),
-): Promise<Uint8Array> {
-  // A read gives 2 GiB at most, and less where a file is truncated under our hands.
-  for (let at = 0; at < length; ) {
-    const { bytesRead } = await file.read(bytes, at, Math.min(length - at, 2 ** 30), start + at);
-    if (bytesRead === 0) throw new DataError(`safetensors file "${path}" became shorter while it was read.`);
-    at += bytesRead;
-  }
-  return bytes;
-}
+  into: Uint8Array = new Uint8Array(length),
+): Promise<Uint8Array> => readRange(file, `safetensors file "${path}"`, start, into);
 
 /** The tensors of a file's bytes. @param index - checked against these bytes by `indexSafetensors` */
 export function viewTensors(bytes: Uint8Array, index: ReadonlyMap<string, TensorLocation>): Map<string, Tensor> {

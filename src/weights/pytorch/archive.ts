@@ -7,9 +7,14 @@ import { DataError } from "../../errors.js";
 /** Pickles of the largest published checkpoints take a few megabytes; nothing larger is unpacked. */
 const MOST_PICKLE_BYTES = 256 * 2 ** 20;
 
+/** Deflate packs no better than this; a record that claims more is no honest one. */
+const MOST_RATIO = 1100;
+
 /** The records of a checkpoint in the zip form, by their names without the archive's own folder. */
 export interface Archive {
   readonly records: ReadonlyMap<string, Entry>;
+  /** Fails where a record is not there, has another size, or claims more than its packed bytes can hold. */
+  check(name: string, bytes: number | null): Entry;
   /** The bytes of a record. @param bytes - how many it must have, or null for a pickle, whose size nothing tells */
   read(name: string, bytes: number | null): Promise<Uint8Array>;
   close(): void;
@@ -86,13 +91,20 @@ export async function openArchive(path: string, file: FileHandle): Promise<Archi
       }
     })(),
   );
+  const check: Archive["check"] = (name, bytes) => {
+    const entry = records.get(name) ?? fail(`its archive lacks the record "${name}"`);
+    const { uncompressedSize: length, compressedSize } = entry;
+    if (bytes === null ? length > MOST_PICKLE_BYTES : length !== bytes)
+      fail(`its record "${name}" has ${length} bytes${bytes === null ? "" : `, where ${bytes} are needed`}`);
+    if (length > MOST_RATIO * compressedSize + MOST_RATIO)
+      fail(`its record "${name}" claims ${length} bytes, packed into ${compressedSize}`);
+    return entry;
+  };
   return {
     records,
+    check,
     async read(name, bytes) {
-      const entry = records.get(name) ?? fail(`its archive lacks the record "${name}"`);
-      const length = entry.uncompressedSize;
-      if (bytes === null ? length > MOST_PICKLE_BYTES : length !== bytes)
-        fail(`its record "${name}" has ${length} bytes${bytes === null ? "" : `, where ${bytes} are needed`}`);
+      const entry = check(name, bytes);
       const chunks: Buffer[] = [];
       await guarded(
         (async () => {
@@ -100,7 +112,8 @@ export async function openArchive(path: string, file: FileHandle): Promise<Archi
         })(),
       );
       const all = Buffer.concat(chunks);
-      if (all.length !== length) fail(`its record "${name}" has ${all.length} bytes of ${length}`);
+      if (all.length !== entry.uncompressedSize)
+        fail(`its record "${name}" has ${all.length} bytes of ${entry.uncompressedSize}`);
       return new Uint8Array(all.buffer, all.byteOffset, all.length);
     },
     close: () => zip.close(),

@@ -1,6 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { DataError } from "../../errors.js";
-import { openFile } from "../../files.js";
+import { openFile, readRange } from "../../files.js";
 import type { LazyTensor, WeightSource } from "../source.js";
 import { openArchive } from "./archive.js";
 import { Bytes } from "./bytes.js";
@@ -39,8 +39,10 @@ export async function openTorchCheckpoint(path: string): Promise<WeightSource> {
       );
     if (archive.records.has("constants.pkl"))
       throw new DataError(`checkpoint "${path}" is a TorchScript program; save the state_dict of the model instead.`);
-    const calls = tensorCalls(path, new Map());
-    const root = pickled(await archive.read("data.pkl", null), path, calls);
+    const storages = new Map<string, Storage>();
+    const root = unpickle(new Bytes(await archive.read("data.pkl", null), path), tensorCalls(path, storages));
+    // What the pickle says of sizes is believed from here on, so the archive must bear it out.
+    for (const { key, bytes } of storages.values()) archive.check(`data/${key}`, bytes);
     const read = (storage: Storage): Promise<Uint8Array> => archive.read(`data/${storage.key}`, storage.bytes);
     return source(path, stateDict(path, root), read, async () => archive.close());
   } catch (error) {
@@ -48,8 +50,6 @@ export async function openTorchCheckpoint(path: string): Promise<WeightSource> {
     throw error;
   }
 }
-
-const pickled = (bytes: Uint8Array, path: string, calls: Calls): unknown => unpickle(new Bytes(bytes, path), calls);
 
 function source(
   path: string,
@@ -104,12 +104,5 @@ async function openLegacy(path: string, file: FileHandle): Promise<WeightSource>
   }
 }
 
-async function readExactly(file: FileHandle, path: string, start: number, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  for (let at = 0; at < length; ) {
-    const { bytesRead } = await file.read(bytes, at, Math.min(length - at, 2 ** 30), start + at);
-    if (bytesRead === 0) throw new DataError(`checkpoint "${path}" is cut short; fetch it again.`);
-    at += bytesRead;
-  }
-  return bytes;
-}
+const readExactly = (file: FileHandle, path: string, start: number, length: number): Promise<Uint8Array> =>
+  readRange(file, `checkpoint "${path}"`, start, new Uint8Array(length));
