@@ -140,6 +140,20 @@ describe("the main job on colour pictures of ten classes", () => {
       [at("run", "model"), at("imported")].map((model) => fixres(["eval", model, "--data", data, "--json"])),
     );
     expect(JSON.parse(after!.stdout).loss).toBe(JSON.parse(before!.stdout).loss);
+    // What is asked for goes before what stands beside the file, and that before what the file is called.
+    await mkdir(at("beside"));
+    await cp(weights, at("beside", "efficientnet_b1.ft_in1k.safetensors"));
+    const config = { architecture: SMALL[0], pretrained_cfg: { crop_pct: 0.95, interpolation: "bilinear" } };
+    await writeFile(at("beside", "config.json"), JSON.stringify(config));
+    const named = ["import", at("beside", "efficientnet_b1.ft_in1k.safetensors"), ...SMALL.slice(1)];
+    const inputOf = async (...more: string[]) => {
+      const { code, stderr } = await fixres([...named, ...more, "--out", at("named")]);
+      expect(code, stderr).toBe(0);
+      return JSON.parse(await readFile(at("named", "model.json"), "utf8")).input;
+    };
+    expect(await inputOf()).toMatchObject({ cropRatio: 0.95, interpolation: "bilinear", mean: [0.485, 0.456, 0.406] });
+    const asked = ["--weights", "efficientnet_b0.ra4_e3600_r224_in1k", "--interpolation", "lanczos"];
+    expect(await inputOf(...asked)).toMatchObject({ cropRatio: 0.9, interpolation: "lanczos", mean: [0.5, 0.5, 0.5] });
     const wrong = await fixres(["import", weights, "--arch", "efficientnet_b1", "--out", at("never")]);
     expect(wrong.code).toBe(2);
     expect(wrong.stderr).toMatch(/does not hold the weights of efficientnet_b1: [^\n]*and \d+ more\.\n$/);

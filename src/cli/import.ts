@@ -60,9 +60,10 @@ export const importCommand = cli
     const { progress } = cli.surroundings();
     const { mean, std, out, width, depth, allowMissing, json } = options;
     const config = await pretrainedConfig(file);
-    const published = options.weights ?? nameOf(file);
-    const known = published === undefined ? null : publishedWeights(published);
-    const name = options.arch ?? config?.architecture ?? known?.architecture;
+    // What is asked for, what stands beside the file, what the file is called: in that order.
+    const asked = options.weights === undefined ? null : publishedWeights(options.weights);
+    const called = PUBLISHED_WEIGHTS.includes(fileName(file)) ? publishedWeights(fileName(file)) : null;
+    const name = options.arch ?? asked?.architecture ?? config?.architecture ?? called?.architecture;
     if (name === undefined)
       throw new RequestError(
         `"${file}" has no config.json beside it; say what it is by --weights or --arch, such as tf_efficientnet_b0.`,
@@ -76,7 +77,7 @@ export const importCommand = cli
         from: file,
         classes,
         allowMissing,
-        input: { ...known?.input, ...config?.input },
+        input: { ...called?.input, ...config?.input, ...asked?.input },
       });
       imported.notes.forEach(progress.note);
       const { input } = imported.model;
@@ -98,11 +99,7 @@ export const importCommand = cli
     }
   });
 
-/** The published weights that a file is called after. */
-function nameOf(file: string): string | undefined {
-  const name = basename(file, extname(file));
-  return PUBLISHED_WEIGHTS.includes(name) ? name : undefined;
-}
+const fileName = (file: string): string => basename(file, extname(file));
 
 function channels(text: string): number[] {
   const values = text.split(",").map(Number);

@@ -96,16 +96,14 @@ class Unpickler {
         return Number(bytes.line());
       case "G":
         return bytes.float64();
-      case "X":
-        return bytes.text(bytes.uint(4));
-      case "\x8c":
-        return bytes.text(bytes.byte());
-      case "\x8d":
-        return bytes.text(bytes.uint(8));
       case "U":
+      case "\x8c": // SHORT_BINUNICODE
         return bytes.text(bytes.byte());
       case "T":
+      case "X": // BINUNICODE
         return bytes.text(bytes.uint(4));
+      case "\x8d": // BINUNICODE8
+        return bytes.text(bytes.uint(8));
       case "C":
         return bytes.take(bytes.byte());
       case "B":
@@ -113,12 +111,11 @@ class Unpickler {
       case "\x8e":
         return bytes.take(bytes.uint(8));
       case "]":
+      case ")":
         return [];
       case "}":
       case "\x8f": // EMPTY_SET
         return new Map();
-      case ")":
-        return [];
       case "t":
       case "l":
         return this.toMark();
@@ -130,41 +127,30 @@ class Unpickler {
         return this.several(3);
       case "d":
         return this.fill(new Map(), this.toMark());
-      case "a": {
+      case "a":
         this.extend([this.pop()]);
         return NOTHING;
-      }
-      case "e": {
+      case "e":
         this.extend(this.toMark());
         return NOTHING;
-      }
-      case "s": {
+      case "s":
         this.set(this.several(2));
         return NOTHING;
-      }
-      case "u": {
+      case "u":
         this.set(this.toMark());
         return NOTHING;
-      }
-      case "\x90": {
-        // ADDITEMS
-        const items = this.toMark();
-        this.set(items.flatMap((item) => [item, true]));
+      case "\x90": // ADDITEMS
+        this.set(this.toMark().flatMap((item) => [item, true]));
         return NOTHING;
-      }
-      case "q": {
+      case "q":
         this.remember(bytes.byte());
         return NOTHING;
-      }
-      case "r": {
+      case "r":
         this.remember(bytes.uint(4));
         return NOTHING;
-      }
       case "\x94": // MEMOIZE
-        {
-          this.remember(this.memo.size);
-          return NOTHING;
-        }
+        this.remember(this.memo.size);
+        return NOTHING;
       case "h":
         return this.recall(bytes.byte());
       case "j":
