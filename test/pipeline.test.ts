@@ -1,6 +1,7 @@
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { access, constants, cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fixres, makePictures } from "./command.js";
 
@@ -248,6 +249,11 @@ it("stops at once where the loss is not finite, names the step, and ends in 1", 
   const tuned = await fixres(["tune", at("run", "model"), ...rate, "--out", at("diverged-tuning")]);
   expect(tuned.code).toBe(1);
   expect(tuned.stderr).toContain("nothing was written");
+});
+
+it.skipIf(process.platform === "win32")("can be run by its own name, as npm links it", async () => {
+  const main = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
+  await expect(access(main, constants.X_OK)).resolves.toBeUndefined();
 });
 
 it("tells of every command, with examples", async () => {
