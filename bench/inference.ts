@@ -32,7 +32,7 @@ async function measure(): Promise<number> {
     await session.dispose();
     return result;
   }
-  const { graph } = inferenceGraph(model, { resolution, batch: BATCH });
+  const graph = inferenceGraph(model, { resolution, batch: BATCH });
   const file = serialize(graph, { bind: ({ name }) => ({ kind: "data", data: model.tensors.get(name)!.data }) });
   const session = await InferenceSession.create(file);
   const feeds = { pixels: new Tensor("uint8", pixels, [BATCH, resolution, resolution, 3]) };

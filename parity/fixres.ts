@@ -1,7 +1,7 @@
-import type { Model } from "fixres/models";
+import type { EfficientNet } from "fixres/models";
 import { openSession } from "fixres/runtime";
 import { sgd, slotName } from "fixres/train";
-import { TUNE_MODES, type TuneModeName, topProgram, topStep } from "fixres/tune";
+import { divided, TUNE_MODES, type TuneModeName, topProgram, topStep } from "fixres/tune";
 import { z } from "zod";
 import { picture } from "./fill.js";
 import { build, goldenModel, runOnce, valuesOf } from "./networks.js";
@@ -42,13 +42,13 @@ async function checkMode(golden: FixresGolden, name: TuneModeName, wanted: z.inf
   const mode = TUNE_MODES[name];
   const model = goldenModel(arch);
   const { x, network } = build(arch, batch, resolution);
-  const cut = network[mode.cut];
+  const cut = mode.norm === "frozen" ? network.pooled : network.trunk;
   const trunk = { name: "trunk", inputs: [x], outputs: { features: cut } };
   const { features } = await runOnce(trunk, { input: picture(batch, resolution) });
-  const shape = cut.shape.slice(1);
+  const division = divided(model, mode, { resolution, batch });
 
   const optimizer = sgd({ momentum: o.momentum, weightDecay: o.weight_decay });
-  const step = topStep(model, mode, shape, { batch, optimizer, labelSmoothing: label_smoothing });
+  const step = topStep(division, model, { optimizer, labelSmoothing: label_smoothing });
   const weights = valuesOf(model);
   const feeds = { features: features!, labels: Int32Array.from(labels) };
   const states: Record<string, Float32Array>[] = [];
@@ -65,11 +65,11 @@ async function checkMode(golden: FixresGolden, name: TuneModeName, wanted: z.inf
       return [parameter, first[slotName(parameter, "momentum")]!.map((v, i) => v - o.weight_decay * start[i]!)];
     }),
   );
-  const tuned: Model = {
+  const tuned: EfficientNet = {
     ...model,
     tensors: new Map([...model.tensors].map(([key, tensor]) => [key, { ...tensor, data: last[key] ?? tensor.data }])),
   };
-  const session = await openSession(topProgram(tuned, mode, shape, batch), { where: "here" });
+  const session = await openSession(topProgram(division, tuned), { where: "here" });
   const { logits } = await session.run({ features: features! });
   await session.dispose();
   const statistic = (leaf: string): Float32Array => valuesOf(tuned)(`bn2.${leaf}`);

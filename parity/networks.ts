@@ -1,8 +1,8 @@
 import {
   architecture,
+  type EfficientNet,
   efficientnet,
   freshModel,
-  type Model,
   type Network,
   type NetworkOptions,
   parametersOf,
@@ -27,7 +27,7 @@ export function build(
 }
 
 /** A model with the golden values in its tensors. */
-export function goldenModel(arch: string): Model {
+export function goldenModel(arch: string): EfficientNet {
   const spec = architecture(arch);
   const classes = Array.from({ length: CLASSES }, (_, i) => String(i));
   const parameters = parametersOf(spec, CLASSES);
@@ -37,7 +37,7 @@ export function goldenModel(arch: string): Model {
 
 /** Golden values by name. */
 export const valuesOf =
-  ({ tensors }: Model) =>
+  ({ tensors }: EfficientNet) =>
   (name: string): Float32Array =>
     tensors.get(name)!.data as Float32Array;
 

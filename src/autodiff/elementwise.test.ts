@@ -12,6 +12,20 @@ const awayFromKinks = (u: number): number => Math.sign(u) * (0.1 + 0.3 * Math.ab
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
+const hard = (x: number): number => Math.min(1, Math.max(0, x));
+/** From -5 to 5, away from ±2.5 and ±3. */
+const awayFromHardKinks = (u: number): number => (Math.abs(Math.abs(u) - 0.55) < 0.1 ? 2 * u : 5 * u);
+
+/** By its series, x < 3. */
+const erf = (x: number): number => {
+  let [term, sum] = [x, x];
+  for (let n = 1; n < 60; n++) {
+    term *= (-x * x) / n;
+    sum += term / (2 * n + 1);
+  }
+  return (2 / Math.sqrt(Math.PI)) * sum;
+};
+
 const unary = (op: string, f: (x: number) => number, values?: (u: number) => number): Case => ({
   name: op,
   operands: [{ shape: [2, 3], values }],
@@ -76,6 +90,15 @@ const CASES: Case[] = [
   unary("Sigmoid", sigmoid, (u) => 5 * u),
   unary("Tanh", Math.tanh),
   unary("Relu", (x) => Math.max(x, 0), awayFromKinks),
+  unary("LeakyRelu", (x) => Math.max(x, 0.01 * x), awayFromKinks),
+  unary("HardSigmoid", (x) => hard(0.2 * x + 0.5), awayFromHardKinks),
+  unary("HardSwish", (x) => x * hard(x / 6 + 0.5), awayFromHardKinks),
+  unary("Erf", erf, (u) => 2 * u),
+  unary(
+    "Softplus",
+    (x) => Math.log1p(Math.exp(x)),
+    (u) => 5 * u,
+  ),
   {
     name: "Clip",
     operands: [{ shape: [2, 5], values: (u) => (Math.abs(Math.abs(u) - 0.5) < 0.05 ? 0 : u) }],

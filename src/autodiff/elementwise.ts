@@ -46,6 +46,12 @@ const mul: Rule = (b, node, dys, wanted, wrt) => {
 const axisOfSoftmax = (node: Node): number =>
   axisOf(Number(node.attributes.axis ?? -1), node.inputs[0]!.shape.length, node.op);
 
+/** `dy` where a value is strictly between 0 and 1, else 0. */
+const inside = (b: GraphBuilder, y: Value, dy: Value): Value => {
+  const zero = b.scalar(0, dy.type);
+  return b.where(b.greater(y, zero), b.where(b.greater(b.scalar(1, y.type), y), dy, zero), zero);
+};
+
 /** Passes dy to the operand that was chosen; a tie counts for the first. */
 const selection =
   (first: "Greater" | "Less"): Rule =>
@@ -81,6 +87,23 @@ export const ELEMENTWISE_RULES: Readonly<Record<string, Rule>> = {
   Sigmoid: unary((b, dy, _, y) => b.mul(dy, b.sub(y, b.mul(y, y)))),
   Tanh: unary((b, dy, _, y) => b.sub(dy, b.mul(dy, b.mul(y, y)))),
   Relu: unary((b, dy, x) => b.where(b.greater(x, b.scalar(0, x.type)), dy, b.scalar(0, dy.type))),
+  LeakyRelu: (b, node, dys) => {
+    const { x, dy } = parts(node, dys);
+    return [b.where(b.greater(x, b.scalar(0, x.type)), dy, b.scale(dy, Number(node.attributes.alpha ?? 0.01)))];
+  },
+  /** y = max(0, min(1, alpha x + beta)) */
+  HardSigmoid: (b, node, dys) => {
+    const { y, dy } = parts(node, dys);
+    return [inside(b, y, b.scale(dy, Number(node.attributes.alpha ?? 0.2)))];
+  },
+  /** y = x h with h = max(0, min(1, x / 6 + 1/2)), hence dx = dy (h + x h') */
+  HardSwish: unary((b, dy, x) => {
+    const h = b.op("HardSigmoid", [x], { alpha: 1 / 6, beta: 0.5 })[0]!;
+    return b.mul(dy, b.add(h, inside(b, h, b.scale(x, 1 / 6))));
+  }),
+  /** y = 2/√π ∫₀ˣ exp(-t²) dt */
+  Erf: unary((b, dy, x) => b.mul(dy, b.scale(b.exp(b.neg(b.mul(x, x))), 2 / Math.sqrt(Math.PI)))),
+  Softplus: unary((b, dy, x) => b.mul(dy, b.sigmoid(x))),
   Clip: (b, node, dys) => {
     const { x, y, dy } = parts(node, dys);
     // Inside the bounds the value is unchanged; outside it is a constant.

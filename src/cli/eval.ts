@@ -1,6 +1,6 @@
 import { openSplit } from "../data/index.js";
 import { evaluate } from "../evaluate/index.js";
-import { expectedClasses, loadModel } from "../models/index.js";
+import { expectedClasses } from "../models/index.js";
 import * as cli from "./options.js";
 
 interface Options extends cli.EngineOptions, cli.PreprocessingOptions {
@@ -14,11 +14,11 @@ const base = cli.command("eval", "Measure single-crop top-1, top-5 and loss on t
 
 export const evalCommand = cli
   .withPreprocessing(cli.withEngine(base))
-  .argument("<model>", "model directory, or a file of fixres export")
+  .argument("<model>", cli.MODEL)
   .requiredOption("--data <dir>", "directory with val/, a folder a class")
   .action(async (directory: string, options: Options) => {
     const { progress, signal } = cli.surroundings();
-    const model = await loadModel(directory);
+    const model = await cli.openModel(directory, options, progress);
     const source = await openSplit(options.data, "val", { classes: expectedClasses(model) });
     source.notes.forEach(progress.note);
     const { device, threads, batchSize, onBadImage } = options;

@@ -16,7 +16,7 @@ export const exportCommand = cli
     "fixres export models/b0-fixed --out b0-fixed.onnx",
     "fixres export models/b0-fixed --resolution 384 --batch-size 8 --out b0-384.onnx",
   ])
-  .argument("<model>", "model directory, or a file of fixres export")
+  .argument("<model>", cli.MODEL)
   .requiredOption("--out <file>", "ONNX file to write")
   .option("--resolution <px>", "height and width of the pictures (default: the model's)", cli.positiveInteger)
   .option("--batch-size <n>", "pictures a run", cli.positiveInteger, 1)

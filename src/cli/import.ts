@@ -6,11 +6,13 @@ import { testPreprocessing } from "../evaluate/index.js";
 import {
   architecture,
   importModel,
+  type PretrainedConfig,
   PUBLISHED_WEIGHTS,
   pretrainedConfig,
   publishedWeights,
   saveModel,
 } from "../models/index.js";
+import type { Progress } from "../progress.js";
 import { openWeights } from "../weights/index.js";
 import * as cli from "./options.js";
 
@@ -22,20 +24,22 @@ interface Options extends cli.PreprocessingOptions {
   readonly depth?: number;
   readonly classes?: string;
   readonly allowMissing?: RegExp;
-  readonly mean?: number[];
-  readonly std?: number[];
   readonly json?: boolean;
 }
 
-const base = cli.command("import", "Bring pretrained weights in: safetensors or PyTorch checkpoints.", [
+const base = cli.command("import", "Bring pretrained weights in: safetensors, PyTorch checkpoints, ONNX classifiers.", [
   "fixres import model.safetensors --out models/b0     # with timm's config.json beside it",
   "fixres import downloaded.pth --weights tf_efficientnet_b0.ap_in1k --out models/b0-ap",
   "fixres import efficientnet_b3.pth --arch efficientnet_b3 --out models/b3",
+  "fixres import resnet50.onnx --classes names.txt --resolution 224 --out models/resnet50",
 ]);
 
 export const importCommand = cli
   .withPreprocessing(base)
-  .argument("<file>", "weight file, with names of timm, torchvision or lukemelas/EfficientNet-PyTorch")
+  .argument(
+    "<file>",
+    "weight file, with names of timm, torchvision or lukemelas/EfficientNet-PyTorch, or an ONNX classifier",
+  )
   .requiredOption("--out <dir>", "model directory to write")
   .option("--arch <name>", "architecture (default: that of the config.json beside the file; see fixres models)")
   .option(
@@ -54,12 +58,14 @@ export const importCommand = cli
       "parameters, by timm's names, that may be missing and stay fresh",
     ).argParser(pattern),
   )
-  .addOption(new Option("--mean <r,g,b>", "means of the channels, 0 to 1 (default: ImageNet's)").argParser(channels))
-  .addOption(new Option("--std <r,g,b>", "their standard deviations (default: ImageNet's)").argParser(channels))
   .action(async (file: string, options: Options) => {
     const { progress } = cli.surroundings();
     const { mean, std, out, width, depth, allowMissing, json } = options;
     const config = await pretrainedConfig(file);
+    if (file.endsWith(".onnx")) {
+      await importOnnx(file, options, config, progress);
+      return;
+    }
     // What is asked for, what stands beside the file, what the file is called: in that order.
     const asked = options.weights === undefined ? null : publishedWeights(options.weights);
     const called = PUBLISHED_WEIGHTS.includes(fileName(file)) ? publishedWeights(fileName(file)) : null;
@@ -99,14 +105,41 @@ export const importCommand = cli
     }
   });
 
-const fileName = (file: string): string => basename(file, extname(file));
-
-function channels(text: string): number[] {
-  const values = text.split(",").map(Number);
-  if (values.length !== 3 || values.some((value) => !(value > 0 && value <= 1)))
-    throw new InvalidArgumentError("Give three numbers above 0 and up to 1, such as 0.5,0.5,0.5.");
-  return values;
+/** A classifier as an ONNX file with what the options, or a config.json beside it, say of it. */
+async function importOnnx(
+  file: string,
+  options: Options,
+  config: PretrainedConfig | null,
+  progress: Progress,
+): Promise<void> {
+  const { out, arch, weights, json } = options;
+  if (arch !== undefined || weights !== undefined)
+    throw new RequestError(`"${file}" says itself what network it holds; leave --arch and --weights out.`);
+  const given = { mean: config?.input?.mean, std: config?.input?.std, ...options };
+  const model = await cli.openModel(file, given, progress);
+  const classes = options.classes === undefined ? config?.classes : await lines(options.classes);
+  if (classes !== undefined && classes.length !== model.classes.length)
+    throw new RequestError(
+      `${classes.length} class names were given, but the network has ${model.classes.length} outputs.`,
+    );
+  const input = { ...model.input, ...config?.input, mean: model.input.mean, std: model.input.std };
+  const imported = {
+    ...model,
+    classes: classes ?? model.classes,
+    input: { ...input, ...testPreprocessing(input, options) },
+    provenance: classes === undefined ? model.provenance : model.provenance.map(({ unnamed: _, ...rest }) => rest),
+  };
+  cli.sayPreprocessing(imported, progress);
+  await saveModel(out, imported);
+  const { tensors, arch: network } = imported;
+  cli.print(
+    json,
+    { model: out, arch: "onnx", tensors: tensors.size, unused: [], missing: [] },
+    () => `${network.name} with ${imported.classes.length} classes and ${tensors.size} tensors is in ${out}`,
+  );
 }
+
+const fileName = (file: string): string => basename(file, extname(file));
 
 function pattern(text: string): RegExp {
   try {

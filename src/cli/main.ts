@@ -6,6 +6,7 @@ import { evalCommand } from "./eval.js";
 import { exportCommand } from "./export.js";
 import { importCommand } from "./import.js";
 import { init } from "./init.js";
+import { inspectCommand } from "./inspect.js";
 import { models } from "./models.js";
 import { predictCommand } from "./predict.js";
 import { sweepCommand } from "./sweep.js";
@@ -29,6 +30,7 @@ for (const command of [
   models,
   init,
   importCommand,
+  inspectCommand,
   exportCommand,
   trainCommand,
   tuneCommand,

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { CROP_MODES, FILTERS, type TestPreprocessing } from "../data/index.js";
 import { describePreprocessing, testPreprocessing } from "../evaluate/index.js";
-import type { Model } from "../models/index.js";
+import { loadModel, type Model } from "../models/index.js";
 import type { Progress } from "../progress.js";
 import { DEVICES, type Device } from "../runtime/index.js";
 import { stderrProgress } from "./progress.js";
@@ -57,7 +57,28 @@ export function withEngine(to: Command): Command {
 }
 
 /** The preprocessing options, each of which goes before what the model says. */
-export type PreprocessingOptions = Partial<TestPreprocessing>;
+export interface PreprocessingOptions extends Partial<TestPreprocessing> {
+  readonly mean?: number[];
+  readonly std?: number[];
+}
+
+/** What a MODEL argument may be, for helps. */
+export const MODEL = "model directory, or an ONNX classifier";
+
+function channels(text: string): number[] {
+  const values = text.split(",").map(Number);
+  if (values.length !== 3 || values.some((value) => !(value >= 0 && value <= 1)))
+    throw new InvalidArgumentError("Give three numbers from 0 to 1, such as 0.5,0.5,0.5.");
+  return values;
+}
+
+/** A model as a command takes it: what had to be assumed is said aloud, and options go before what it says. */
+export async function openModel(path: string, { mean, std }: PreprocessingOptions, progress: Progress): Promise<Model> {
+  const model = await loadModel(path);
+  // What was assumed is no news where an option says otherwise.
+  for (const note of model.notes ?? []) if (!(mean && std && note.includes("--mean"))) progress.note(note);
+  return { ...model, input: { ...model.input, mean: mean ?? model.input.mean, std: std ?? model.input.std } };
+}
 
 export function withPreprocessing(to: Command): Command {
   return to
@@ -66,6 +87,10 @@ export function withPreprocessing(to: Command): Command {
     .addOption(new Option("--interpolation <filter>", "resampling filter (default: the model's)").choices(FILTERS))
     .addOption(
       new Option("--crop-mode <mode>", "how a rectangle becomes a square (default: the model's)").choices(CROP_MODES),
+    )
+    .addOption(new Option("--mean <r,g,b>", "means of the channels, 0 to 1 (default: the model's)").argParser(channels))
+    .addOption(
+      new Option("--std <r,g,b>", "their standard deviations, 0 to 1 (default: the model's)").argParser(channels),
     );
 }
 

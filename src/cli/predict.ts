@@ -1,5 +1,4 @@
 import { predict } from "../evaluate/index.js";
-import { loadModel } from "../models/index.js";
 import * as cli from "./options.js";
 
 interface Options extends cli.EngineOptions, cli.PreprocessingOptions {
@@ -13,12 +12,12 @@ const base = cli.command("predict", "Say what pictures show: the likeliest class
 
 export const predictCommand = cli
   .withPreprocessing(cli.withEngine(base))
-  .argument("<model>", "model directory, or a file of fixres export")
+  .argument("<model>", cli.MODEL)
   .argument("<image...>", "JPEG, PNG or WebP files")
   .option("--top <k>", "classes to give for each picture", cli.positiveInteger, 5)
   .action(async (directory: string, images: string[], options: Options) => {
     const { progress, signal } = cli.surroundings();
-    const model = await loadModel(directory);
+    const model = await cli.openModel(directory, options, progress);
     const preprocessing = cli.resolvedPreprocessing(model, options, progress);
     const { device, threads, batchSize, onBadImage, top, json } = options;
     const engine = { device, threads, batchSize, onBadImage, signal, progress };

@@ -1,6 +1,6 @@
 import { openSplit } from "../data/index.js";
 import { sweep } from "../fixres/index.js";
-import { expectedClasses, loadModel } from "../models/index.js";
+import { expectedClasses } from "../models/index.js";
 import * as cli from "./options.js";
 import { table } from "./table.js";
 
@@ -15,12 +15,12 @@ const base = cli.command("sweep", "Measure accuracy at several test resolutions.
 
 export const sweepCommand = cli
   .withPreprocessing(cli.withEngine(base))
-  .argument("<model>", "model directory, or a file of fixres export")
+  .argument("<model>", cli.MODEL)
   .requiredOption("--data <dir>", "directory with val/, a folder a class")
   .requiredOption("--resolutions <list>", "resolutions in px, separated by commas", cli.integers)
   .action(async (directory: string, options: Options) => {
     const { progress, signal } = cli.surroundings();
-    const model = await loadModel(directory);
+    const model = await cli.openModel(directory, options, progress);
     const source = await openSplit(options.data, "val", { classes: expectedClasses(model) });
     source.notes.forEach(progress.note);
     const { device, threads, batchSize, onBadImage, resolutions, json } = options;

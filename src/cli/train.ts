@@ -1,7 +1,16 @@
 import { stat } from "node:fs/promises";
 import { Option } from "commander";
 import { checkClasses, FILTERS, openSplits, type Splits } from "../data/index.js";
-import { ARCHITECTURES, architecture, expectedClasses, freshModel, loadModel, type Model } from "../models/index.js";
+import { RequestError } from "../errors.js";
+import {
+  ARCHITECTURES,
+  architecture,
+  type EfficientNet,
+  expectedClasses,
+  freshModel,
+  isEfficientNet,
+  loadModel,
+} from "../models/index.js";
 import { defaultTrainOptions, OPTIMIZERS, SCHEDULES, type TrainOptions, train } from "../train/index.js";
 import * as cli from "./options.js";
 import { table } from "./table.js";
@@ -89,17 +98,21 @@ export const trainCommand = cli
   });
 
 /** A fresh model of an architecture for the data's classes, or the model of a directory. */
-async function startingPoint(name: string, data: Splits, { width, depth, seed = 0 }: Options): Promise<Model> {
-  const isDirectory = (await stat(name).catch(() => null))?.isDirectory() ?? false;
-  if (ARCHITECTURES.includes(name) || !isDirectory)
+async function startingPoint(name: string, data: Splits, { width, depth, seed = 0 }: Options): Promise<EfficientNet> {
+  const isThere = (await stat(name).catch(() => null)) !== null;
+  if (ARCHITECTURES.includes(name) || !isThere)
     return freshModel(architecture(name, { width, depth }), data.train.classes, seed);
   const model = await loadModel(name);
+  if (!isEfficientNet(model))
+    throw new RequestError(
+      `"${name}" is an ONNX network of another family; it can be tuned (fixres tune), not trained.`,
+    );
   checkClasses(data.train, expectedClasses(model));
   // A model that was only initialised knows how many classes it has, not their names.
   return { ...model, classes: data.train.classes };
 }
 
-function resolved(model: Model, data: Splits, options: Options): TrainOptions {
+function resolved(model: EfficientNet, data: Splits, options: Options): TrainOptions {
   const { resolution = model.input.resolution, onBadImage } = options;
   const defaults = defaultTrainOptions({ resolution, dropout: model.arch.dropout });
   const batchSize = options.batchSize ?? Math.min(defaults.batchSize, data.train.samples.length);

@@ -1,7 +1,7 @@
 import { Option } from "commander";
 import { openSplits } from "../data/index.js";
 import { TUNE_DEFAULTS, TUNE_MODES, type TuneModeName, type TuneOptions, tune } from "../fixres/index.js";
-import { expectedClasses, loadModel } from "../models/index.js";
+import { expectedClasses } from "../models/index.js";
 import * as cli from "./options.js";
 
 /** Those of the recipe are called as `TuneOptions` has them. */
@@ -26,7 +26,7 @@ const modes = Object.entries(TUNE_MODES).map(([name, { summary }]) => `${name}: 
 
 export const tuneCommand = cli
   .withPreprocessing(cli.withEngine(base))
-  .argument("<model>", "model directory, or a file of fixres export")
+  .argument("<model>", cli.MODEL)
   .requiredOption("--data <dir>", "directory with train/ and val/, each a folder a class")
   .requiredOption("--out <dir>", "model directory to write")
   .addOption(
@@ -49,7 +49,7 @@ export const tuneCommand = cli
   .option("--cache-memory <GiB>", "features up to this size stay in memory, others on disk", cli.positiveNumber, 4)
   .action(async (directory: string, options: Options) => {
     const { progress, signal } = cli.surroundings();
-    const model = await loadModel(directory);
+    const model = await cli.openModel(directory, options, progress);
     const data = await openSplits(options.data, { classes: expectedClasses(model) });
     [...data.train.notes, ...data.val.notes].forEach(progress.note);
     const preprocessing = cli.resolvedPreprocessing(model, options, progress);

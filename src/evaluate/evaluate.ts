@@ -7,7 +7,7 @@ import {
   testTransform,
 } from "../data/index.js";
 import { percent } from "../format.js";
-import { inferenceProgram, type Model } from "../models/index.js";
+import { inferenceProgram, type Model, possibleBatch } from "../models/index.js";
 import { type Progress, silent } from "../progress.js";
 import { openSession, runEach, type SessionOptions } from "../runtime/index.js";
 import { type Accuracy, scoreLogits, tally } from "./metrics.js";
@@ -42,8 +42,9 @@ export interface Evaluation extends Accuracy {
  * @throws {DataError} naming a picture that cannot be read, unless those are skipped
  */
 export async function evaluate(model: Model, source: Source, options: EvaluateOptions): Promise<Evaluation> {
-  const { preprocessing, batchSize = 16, onBadImage, cache, signal, device, threads, progress = silent } = options;
+  const { preprocessing, onBadImage, cache, signal, device, threads, progress = silent } = options;
   const { resolution } = preprocessing;
+  const batchSize = possibleBatch(model, { resolution, batch: options.batchSize ?? 16 });
   const program = inferenceProgram(model, { resolution, batch: batchSize });
   const session = await openSession(program, { device, threads });
   const task = progress.start(options.task ?? "evaluate", source.samples.length, "pictures");

@@ -1,5 +1,5 @@
 import { type BadPicture, loadBatches, type Source, testTransform } from "../data/index.js";
-import { IMAGENET_NAMES, inferenceProgram, type Model } from "../models/index.js";
+import { IMAGENET_NAMES, inferenceProgram, type Model, possibleBatch } from "../models/index.js";
 import { silent } from "../progress.js";
 import { openSession, runEach } from "../runtime/index.js";
 import type { EvaluateOptions } from "./evaluate.js";
@@ -31,7 +31,8 @@ export async function predict(
   options: Omit<EvaluateOptions, "cache" | "task">,
 ): Promise<{ predictions: Prediction[]; bad: BadPicture[] }> {
   const { preprocessing, onBadImage, signal, device, threads, progress = silent } = options;
-  const batchSize = Math.max(1, Math.min(options.batchSize ?? 16, images.length));
+  const wanted = Math.max(1, Math.min(options.batchSize ?? 16, images.length));
+  const batchSize = possibleBatch(model, { resolution: preprocessing.resolution, batch: wanted });
   const program = inferenceProgram(model, { resolution: preprocessing.resolution, batch: batchSize });
   const session = await openSession(program, { device, threads });
   const source: Source = {

@@ -6,10 +6,16 @@ export interface FeatureStore {
   readonly bytes: number;
   readonly where: "memory" | "disk";
   write(row: number, features: Float32Array): Promise<void>;
-  /** Copies a row into `out`, beginning at element `offset`. */
-  read(row: number, out: Float32Array, offset: number): Promise<void>;
+  /** Copies `length` elements of a row, from `at` on, into `out`, beginning at element `offset`. */
+  read(row: number, out: Float32Array, offset: number, part: RowPart): Promise<void>;
   /** Frees the memory, or removes the file. */
   dispose(): Promise<void>;
+}
+
+/** Some of a row's elements. */
+export interface RowPart {
+  readonly at: number;
+  readonly length: number;
 }
 
 /**
@@ -33,8 +39,9 @@ function memoryStore(rows: number, length: number, bytes: number): FeatureStore 
     async write(row, features) {
       data.set(features, row * length);
     },
-    async read(row, out, offset) {
-      out.set(data.subarray(row * length, (row + 1) * length), offset);
+    async read(row, out, offset, part) {
+      const start = row * length + part.at;
+      out.set(data.subarray(start, start + part.length), offset);
     },
     async dispose() {
       data = new Float32Array(0);
@@ -59,10 +66,11 @@ async function diskStore(length: number, bytes: number, path: string): Promise<F
       // The system writes part of a row where the disk is full.
       if (bytesWritten !== rowBytes) fail(`only ${bytesWritten} of ${rowBytes} bytes were written`);
     },
-    async read(row, out, offset) {
-      const into = new Uint8Array(out.buffer, out.byteOffset + offset * 4, rowBytes);
-      const { bytesRead } = await handle.read(into, 0, rowBytes, row * rowBytes).catch(fail);
-      if (bytesRead !== rowBytes) fail(`only ${bytesRead} of ${rowBytes} bytes could be read`);
+    async read(row, out, offset, part) {
+      const wanted = part.length * 4;
+      const into = new Uint8Array(out.buffer, out.byteOffset + offset * 4, wanted);
+      const { bytesRead } = await handle.read(into, 0, wanted, row * rowBytes + part.at * 4).catch(fail);
+      if (bytesRead !== wanted) fail(`only ${bytesRead} of ${wanted} bytes could be read`);
     },
     async dispose() {
       await handle.close();

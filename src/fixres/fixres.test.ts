@@ -3,14 +3,23 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RequestError } from "../errors.js";
-import { architecture, freshModel, inferenceProgram, isTrainable } from "../models/index.js";
+import { architecture, freshModel, inferenceProgram } from "../models/index.js";
 import { elements, nodesFor, parseModel } from "../onnx/index.js";
 import { random } from "../random.js";
 import { openSession } from "../runtime/index.js";
 import { initialState, sgd } from "../train/index.js";
 import type { Tensor } from "../weights/index.js";
 import { openFeatureStore } from "./features.js";
-import { FEATURES, TUNE_MODES, type TuneModeName, topProgram, topStep, trunkOf, tuneMode } from "./index.js";
+import {
+  divided,
+  FEATURES,
+  TUNE_MODES,
+  type TuneModeName,
+  topProgram,
+  topStep,
+  trunkProgram,
+  tuneMode,
+} from "./index.js";
 
 const ARCH = architecture("tf_efficientnet_b0", { width: 0.25, depth: 0.25 });
 const fresh = freshModel(ARCH, ["a", "b", "c"], 4);
@@ -35,16 +44,25 @@ async function run(program: Parameters<typeof openSession>[0], feeds: Record<str
   return out as Record<string, Float32Array>;
 }
 
+const CLASSIFIER = ["classifier.bias", "classifier.weight"];
+const TRAINED: Readonly<Record<TuneModeName, readonly string[]>> = {
+  classifier: CLASSIFIER,
+  "classifier+bn-stats": CLASSIFIER,
+  "classifier+bn": ["bn2.bias", "bn2.weight", ...CLASSIFIER],
+  head: ["bn2.bias", "bn2.weight", ...CLASSIFIER, "conv_head.weight"],
+};
+
 describe.each(Object.keys(TUNE_MODES) as TuneModeName[])("mode %s", (name) => {
   const mode = tuneMode(name);
 
   it("cuts the network in two that compute what the whole does, with no BatchNorm left below", async () => {
-    const trunk = trunkOf(model, mode, size);
-    const below = parseModel(trunk.program.model);
+    const division = divided(model, mode, size);
+    const trunk = trunkProgram(division, model);
+    const below = parseModel(trunk.model);
     expect(nodesFor(Object.values(below.graph.outputs)).map(({ op }) => op)).not.toContain("BatchNormalization");
-    const features = (await run(trunk.program, { pixels }))[FEATURES]!;
-    expect(features.length).toBe(3 * elements(trunk.featureShape));
-    const { logits } = await run(topProgram(model, mode, trunk.featureShape, 3), { [FEATURES]: features });
+    const features = (await run(trunk, { pixels }))[FEATURES]!;
+    expect(division.features.map(({ shape }) => 3 * elements(shape))).toEqual([features.length]);
+    const { logits } = await run(topProgram(division, model), { [FEATURES]: features });
     const whole = await run(inferenceProgram(model, size), { pixels });
     whole.logits!.forEach((v, i) => {
       expect(Math.abs(v - logits![i]!)).toBeLessThan(1e-4);
@@ -52,18 +70,17 @@ describe.each(Object.keys(TUNE_MODES) as TuneModeName[])("mode %s", (name) => {
   });
 
   it("trains what it names and nothing else", async () => {
-    const { featureShape } = trunkOf(model, mode, size);
+    const division = divided(model, mode, size);
     const optimizer = sgd();
-    const step = topStep(model, mode, featureShape, { batch: 3, optimizer, labelSmoothing: 0.1 });
-    const wanted = [...model.tensors.keys()].filter((key) => mode.trains.test(key) && isTrainable(key));
-    expect([...step.trained].sort()).toEqual(wanted.sort());
+    const step = topStep(division, model, { optimizer, labelSmoothing: 0.1 });
+    expect([...step.trained].sort()).toEqual(TRAINED[name]);
     const statistics = step.state.filter((key) => key.includes("running_"));
-    expect(statistics).toEqual(mode.batchStatistics ? ["bn2.running_mean", "bn2.running_var"] : []);
+    expect(statistics).toEqual(mode.norm === "frozen" ? [] : ["bn2.running_mean", "bn2.running_var"]);
 
     const session = await openSession(step.program, { where: "here", threads: 1 });
     const start = initialState(step, optimizer, (key) => model.tensors.get(key)!.data);
     await session.setState(start);
-    const features = Float32Array.from({ length: 3 * elements(featureShape) }, (_, i) => Math.sin(i));
+    const features = Float32Array.from({ length: 3 * elements(division.features[0]!.shape) }, (_, i) => Math.sin(i));
     await session.run({
       [FEATURES]: features,
       labels: Int32Array.of(0, 1, 2),
@@ -100,8 +117,10 @@ describe("the feature store", () => {
     for (const i of [3, 0, 4, 1, 2]) await store.write(i, row(i));
     const out = new Float32Array(6);
     for (const i of [4, 0, 2, 3, 1]) {
-      await store.read(i, out, 3);
+      await store.read(i, out, 3, { at: 0, length: 3 });
       expect(out.subarray(3)).toEqual(row(i));
+      await store.read(i, out, 0, { at: 1, length: 2 });
+      expect(out.subarray(0, 2)).toEqual(row(i).subarray(1));
     }
     await store.dispose();
     await expect(access(path)).rejects.toThrow();

@@ -7,5 +7,5 @@
  */
 export { TUNE_MODES, type TuneMode, type TuneModeName, tuneMode } from "./modes.js";
 export { type SweepOptions, type SweepRow, sweep } from "./sweep.js";
-export { FEATURES, type Trunk, topProgram, topStep, trunkOf } from "./top.js";
+export { type Division, divided, FEATURES, type Feature, topProgram, topStep, trunkProgram } from "./top.js";
 export { TUNE_DEFAULTS, type TuneOptions, type TuneResult, type TuneSurroundings, tune } from "./tune.js";

@@ -1,42 +1,24 @@
 import { RequestError } from "../errors.js";
-import type { Cut } from "../models/index.js";
 
-/** What of a network is tuned. Everything below `cut` is frozen and in inference mode, so its features can be kept. */
+/** What of a network is tuned. Everything below is frozen and in inference mode, so its features can be kept. */
 export interface TuneMode {
-  readonly cut: Cut;
-  /** Names of the parameters that are trained. */
-  readonly trains: RegExp;
-  /** Whether the last BatchNorm normalises by the batch and updates its running statistics. */
-  readonly batchStatistics: boolean;
+  /** The last BatchNorm: as it was, following the batches' statistics, or with its weight and bias trained too. */
+  readonly norm: "frozen" | "statistics" | "trained";
+  /** Whether the convolution before that BatchNorm is trained. */
+  readonly conv: boolean;
   readonly summary: string;
 }
 
-/** The modes of DESIGN.md, section 6 (arXiv 1906.06423, section 4.2; 2003.08237, section 3). */
+/** The modes of DESIGN.md, section 6 (arXiv 1906.06423, section 4.2; 2003.08237, section 3). The classifier is trained in all. */
 export const TUNE_MODES = {
-  classifier: {
-    cut: "pooled",
-    trains: /^classifier\./,
-    batchStatistics: false,
-    summary: "the classifier alone",
-  },
+  classifier: { norm: "frozen", conv: false, summary: "the classifier alone" },
   "classifier+bn-stats": {
-    cut: "trunk",
-    trains: /^classifier\./,
-    batchStatistics: true,
+    norm: "statistics",
+    conv: false,
     summary: "the classifier; the last BatchNorm follows the new statistics (the authors' EfficientNet code)",
   },
-  "classifier+bn": {
-    cut: "trunk",
-    trains: /^(classifier|bn2)\./,
-    batchStatistics: true,
-    summary: "the classifier and the last BatchNorm (the papers)",
-  },
-  head: {
-    cut: "trunk",
-    trains: /^(classifier|bn2|conv_head)\./,
-    batchStatistics: true,
-    summary: "the same and the last 1x1 convolution",
-  },
+  "classifier+bn": { norm: "trained", conv: false, summary: "the classifier and the last BatchNorm (the papers)" },
+  head: { norm: "trained", conv: true, summary: "the same and the last convolution" },
 } as const satisfies Record<string, TuneMode>;
 
 export type TuneModeName = keyof typeof TUNE_MODES;

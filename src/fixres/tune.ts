@@ -11,14 +11,23 @@ import {
 } from "../data/index.js";
 import { FailedError, RequestError } from "../errors.js";
 import { type Accuracy, type PairedGain, pairedGain, scoreLogits, tally } from "../evaluate/index.js";
-import { type Model, saveModel } from "../models/index.js";
-import { elements } from "../onnx/index.js";
+import { expectedClasses, type Model, possibleBatch, saveModel } from "../models/index.js";
+import { elements, type TypedArray } from "../onnx/index.js";
 import { type Progress, silent } from "../progress.js";
 import { openSession, runEach, type Session, type SessionOptions } from "../runtime/index.js";
 import { initialState, learningRateAt, sgd, sourceHash } from "../train/index.js";
 import { type FeatureStore, openFeatureStore } from "./features.js";
-import { type TuneMode, type TuneModeName, tuneMode } from "./modes.js";
-import { FEATURES, topProgram, topStep, trunkOf } from "./top.js";
+import { type TuneModeName, tuneMode } from "./modes.js";
+import {
+  type Division,
+  divided,
+  foldedAgain,
+  freshTensors,
+  statisticsProgram,
+  topProgram,
+  topStep,
+  trunkProgram,
+} from "./top.js";
 
 export interface TuneOptions {
   readonly mode: TuneModeName;
@@ -117,8 +126,13 @@ interface Features {
   readonly present: Uint8Array;
 }
 
+/** Values of a batch's features at the cut, by name. */
+type FeatureBatch = Readonly<Record<string, Float32Array>>;
+
 class Tuning {
-  private readonly mode: TuneMode;
+  private readonly division: Division;
+  /** Floats of one picture's features, all together. */
+  private readonly length: number;
   private readonly progress: Progress;
   private readonly resources: { dispose(): Promise<void> }[] = [];
   private readonly bad: BadPicture[] = [];
@@ -129,7 +143,16 @@ class Tuning {
     private readonly options: TuneOptions,
     private readonly surroundings: TuneSurroundings,
   ) {
-    this.mode = tuneMode(options.mode);
+    const { batchSize, preprocessing } = options;
+    const size = { resolution: preprocessing.resolution, batch: batchSize };
+    const possible = possibleBatch(model, size);
+    if (possible !== batchSize) {
+      throw new RequestError(
+        `${model.arch.name} takes ${possible} pictures at a time, which its file has written out; export it with a free batch size, or give --batch-size ${possible}.`,
+      );
+    }
+    this.division = divided(model, tuneMode(options.mode), size);
+    this.length = this.division.features.reduce((sum, { shape }) => sum + elements(shape), 0);
     this.progress = surroundings.progress ?? silent;
   }
 
@@ -139,27 +162,25 @@ class Tuning {
 
   async run(): Promise<TuneResult> {
     const started = performance.now();
-    const { model, data, options, surroundings, mode } = this;
-    const { batchSize, preprocessing } = options;
+    const { model, data, options, surroundings, division } = this;
     await mkdir(surroundings.directory, { recursive: true });
-    const trunk = trunkOf(model, mode, { resolution: preprocessing.resolution, batch: batchSize });
-    const trunkSession = await this.open(trunk.program);
-    const length = elements(trunk.featureShape);
-    const train = await this.features(data.train, length, "train");
-    const val = await this.features(data.val, length, "val");
+    const trunk = await this.open(trunkProgram(division, model));
+    const train = await this.features(data.train, "train");
+    const val = await this.features(data.val, "val");
+    await this.collect(val, trunk, "before", { epoch: 0, shuffle: false });
 
-    await this.collect(val, trunkSession, "before", { epoch: 0, shuffle: false });
-    const before = await this.score(model, val, trunk.featureShape);
-    const { tensors, losses, epochSeconds } = await this.train(train, trunkSession, trunk.featureShape);
-    const tuned = this.tunedModel(tensors);
-    const after = await this.score(tuned, val, trunk.featureShape);
-    await saveModel(surroundings.directory, tuned);
+    const start = division.unfolded === null ? model : await this.unfolded(train, trunk);
+    const before = await this.score(start, val);
+    const { tensors, losses, epochSeconds } = await this.train(start, train, trunk);
+    const tuned = this.tunedModel(start, tensors);
+    const after = await this.score(tuned, val);
+    await saveModel(surroundings.directory, { ...tuned, tensors: foldedAgain(division, tuned.tensors) });
     return {
       ...pairedGain(before.correct, after.correct),
       model: surroundings.directory,
       before: before.accuracy,
       after: after.accuracy,
-      resolution: preprocessing.resolution,
+      resolution: options.preprocessing.resolution,
       mode: options.mode,
       losses,
       epochSeconds,
@@ -176,10 +197,10 @@ class Tuning {
     return session;
   }
 
-  private async features(source: Source, length: number, name: string): Promise<Features> {
+  private async features(source: Source, name: string): Promise<Features> {
     const { directory, memoryBytes = 4 * 2 ** 30 } = this.surroundings;
     const path = join(directory, `.features-${name}`);
-    const store = await openFeatureStore(source.samples.length, length, { memoryBytes, path });
+    const store = await openFeatureStore(source.samples.length, this.length, { memoryBytes, path });
     this.resources.push(store);
     return { store, source, present: new Uint8Array(source.samples.length) };
   }
@@ -190,7 +211,7 @@ class Tuning {
     trunk: Session,
     task: string,
     order: { epoch: number; shuffle: boolean },
-    use?: (features: Float32Array, labels: Int32Array) => Promise<number>,
+    use?: (features: FeatureBatch, labels: Int32Array) => Promise<number>,
   ): Promise<void> {
     const { preprocessing, batchSize, seed, onBadImage } = this.options;
     const shown = this.progress.start(task, source.samples.length, "pictures");
@@ -206,10 +227,11 @@ class Tuning {
       for await (const { batch, results } of runEach(trunk, batches, ({ pixels }) => ({ pixels }))) {
         const { labels, samples, count, bad } = batch;
         this.bad.push(...bad);
-        const features = results[FEATURES] as Float32Array;
-        const length = features.length / batchSize;
-        for (const [row, sample] of samples.entries()) {
-          await store.write(sample, features.subarray(row * length, (row + 1) * length));
+        const features = results as FeatureBatch;
+        const row = new Float32Array(this.length);
+        for (const [i, sample] of samples.entries()) {
+          for (const { from, to } of this.parts(i)) row.set(features[to.name]!.subarray(from, from + to.length), to.at);
+          await store.write(sample, row);
           present[sample] = 1;
         }
         const loss = count === batchSize ? await use?.(features, labels) : undefined;
@@ -220,43 +242,74 @@ class Tuning {
     }
   }
 
+  /** Where the i-th picture of a batch has its part of each feature, and where that stands in the picture's row. */
+  private parts(i: number): { from: number; to: { name: string; at: number; length: number } }[] {
+    let at = 0;
+    return this.division.features.map(({ name, shape }) => {
+      const length = elements(shape);
+      const to = { name, at, length };
+      at += length;
+      return { from: i * length, to };
+    });
+  }
+
   /** Batches of kept features in the order of an epoch; only full ones, unless `partial`. */
   private async *kept(
     { store, source, present }: Features,
-    length: number,
     { epoch, shuffle, partial }: { epoch: number; shuffle: boolean; partial: boolean },
-  ): AsyncGenerator<{ features: Float32Array; labels: Int32Array; count: number }> {
+  ): AsyncGenerator<{ features: FeatureBatch; labels: Int32Array; count: number }> {
     const { batchSize, seed } = this.options;
     const order = orderOf(source.samples.length, { seed, epoch, shuffle }).filter((i) => present[i] === 1);
     for (let start = 0; start < order.length; start += batchSize) {
       const rows = order.subarray(start, start + batchSize);
       if (rows.length < batchSize && !partial) return;
-      const features = new Float32Array(batchSize * length);
+      const features = Object.fromEntries(
+        this.division.features.map(({ name, shape }) => [name, new Float32Array(batchSize * elements(shape))]),
+      );
       const labels = new Int32Array(batchSize);
-      for (const [row, sample] of rows.entries()) {
-        await store.read(sample, features, row * length);
-        labels[row] = source.samples[sample]!.label;
+      for (const [i, sample] of rows.entries()) {
+        for (const { from, to } of this.parts(i)) await store.read(sample, features[to.name]!, from, to);
+        labels[i] = source.samples[sample]!.label;
       }
       yield { features, labels, count: rows.length };
     }
   }
 
-  private async score(model: Model, val: Features, featureShape: readonly number[]) {
-    const session = await this.open(topProgram(model, this.mode, featureShape, this.options.batchSize));
+  /**
+   * The model with a fresh BatchNorm behind the convolution that one was folded into, for the statistics of all training pictures.
+   */
+  private async unfolded(train: Features, trunk: Session): Promise<Model> {
+    const { model, division } = this;
+    await this.collect(train, trunk, "statistics", { epoch: 0, shuffle: false });
+    const session = await this.open(statisticsProgram(division, model));
+    let [sums, squares, batches]: [number[], number[], number] = [[], [], 0];
+    for await (const { features } of this.kept(train, { epoch: 0, shuffle: false, partial: false })) {
+      const measured = await session.run(features);
+      const add = (so: readonly number[], values: TypedArray): number[] =>
+        Array.from(values as Float32Array, (value, c) => value + (so[c] ?? 0));
+      [sums, squares] = [add(sums, measured.mean!), add(squares, measured.squares!)];
+      batches++;
+    }
+    const mean = sums.map((sum) => sum / batches);
+    const variance = squares.map((sum, c) => Math.max(0, sum / batches - mean[c]! ** 2));
+    return { ...model, tensors: new Map([...model.tensors, ...freshTensors(division.unfolded!, mean, variance)]) };
+  }
+
+  private async score(model: Model, val: Features) {
+    const session = await this.open(topProgram(this.division, model));
     const sums = tally();
-    const batches = this.kept(val, elements(featureShape), { epoch: 0, shuffle: false, partial: true });
-    for await (const { features, labels, count } of batches) {
-      const { logits } = await session.run({ [FEATURES]: features });
+    for await (const { features, labels, count } of this.kept(val, { epoch: 0, shuffle: false, partial: true })) {
+      const { logits } = await session.run(features);
       sums.add(scoreLogits(logits as Float32Array, labels, count, model.classes.length));
     }
     return { accuracy: sums.result(), correct: sums.correct() };
   }
 
-  private async train(train: Features, trunk: Session, featureShape: readonly number[]) {
-    const { options, model, mode } = this;
+  private async train(model: Model, train: Features, trunk: Session) {
+    const { options } = this;
     const { batchSize, labelSmoothing, momentum, weightDecay, epochs, decayEpochs } = options;
     const optimizer = sgd({ momentum, weightDecay });
-    const step = topStep(model, mode, featureShape, { batch: batchSize, optimizer, labelSmoothing });
+    const step = topStep(this.division, model, { optimizer, labelSmoothing });
     const session = await this.open(step.program);
     await session.setState(initialState(step, optimizer, (name) => model.tensors.get(name)!.data));
     const learningRate = (8 * options.baseLearningRate * batchSize) / 512;
@@ -267,9 +320,9 @@ class Tuning {
       const started = performance.now();
       const rate = learningRateAt({ name: "step", learningRate, epochs, decayEpochs }, epoch - 1);
       let [sum, count] = [0, 0];
-      const use = async (features: Float32Array, labels: Int32Array): Promise<number> => {
+      const use = async (features: FeatureBatch, labels: Int32Array): Promise<number> => {
         const { loss } = await session.run({
-          [FEATURES]: features,
+          ...features,
           labels,
           "step/learningRate": Float32Array.of(optimizer.scalars(++steps, rate).learningRate!),
         });
@@ -280,8 +333,9 @@ class Tuning {
         return sum / count;
       };
       const task = `epoch ${epoch}/${epochs}`;
-      if (epoch === 1) await this.collect(train, trunk, task, { epoch, shuffle: true }, use);
-      else await this.epochFromCache(train, elements(featureShape), epoch, task, use);
+      const cached = epoch > 1 || this.division.unfolded !== null;
+      if (cached) await this.epochFromCache(train, epoch, task, use);
+      else await this.collect(train, trunk, task, { epoch, shuffle: true }, use);
       losses.push(sum / count);
       epochSeconds.push((performance.now() - started) / 1000);
     }
@@ -290,18 +344,13 @@ class Tuning {
 
   private async epochFromCache(
     train: Features,
-    length: number,
     epoch: number,
     task: string,
-    use: (features: Float32Array, labels: Int32Array) => Promise<number>,
+    use: (features: FeatureBatch, labels: Int32Array) => Promise<number>,
   ): Promise<void> {
     const shown = this.progress.start(`${task} (cached)`, train.source.samples.length, "pictures");
     try {
-      for await (const { features, labels, count } of this.kept(train, length, {
-        epoch,
-        shuffle: true,
-        partial: false,
-      })) {
+      for await (const { features, labels, count } of this.kept(train, { epoch, shuffle: true, partial: false })) {
         this.surroundings.signal?.throwIfAborted();
         const loss = await use(features, labels);
         shown.advance(count, `loss ${loss.toFixed(3)}`);
@@ -311,8 +360,8 @@ class Tuning {
     }
   }
 
-  private tunedModel(state: Readonly<Record<string, unknown>>): Model {
-    const { model, options, data } = this;
+  private tunedModel(model: Model, state: Readonly<Record<string, unknown>>): Model {
+    const { options, data } = this;
     const { preprocessing, onBadImage: _, ...recipe } = options;
     const tensors = new Map(
       [...model.tensors].map(([name, tensor]) => [
@@ -323,6 +372,8 @@ class Tuning {
     const pictures = { pictures: data.train.samples.length, data: sourceHash(data.train) };
     return {
       ...model,
+      // A model that only knows how many classes it has learns their names.
+      classes: typeof expectedClasses(model) === "number" ? data.train.classes : model.classes,
       tensors,
       input: { ...model.input, ...preprocessing },
       provenance: [

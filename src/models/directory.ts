@@ -2,11 +2,14 @@ import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { DataError } from "../errors.js";
-import { checkedJson, openFile, readJson, writeFileAtomic } from "../files.js";
-import { parametersFor, parseModel, sameShape, showShape } from "../onnx/index.js";
+import { checkedJson, readJson, writeFileAtomic } from "../files.js";
+import { sameShape, showShape, withValues } from "../onnx/index.js";
 import { readSafetensors, type Tensor, writeSafetensors } from "../weights/index.js";
 import { type Architecture, architecture } from "./family.js";
 import { initialWeights, parametersOf } from "./initialize.js";
+import { readOnnx } from "./onnx-file.js";
+import { isOnnxNetwork, type OnnxNetwork } from "./onnx-network.js";
+import { specOf } from "./onnx-spec.js";
 import { HALF_NORMALIZATION, IMAGENET_NORMALIZATION } from "./preprocess.js";
 
 const Channels = z.array(z.number()).length(3);
@@ -32,6 +35,7 @@ export type Provenance = z.infer<typeof Provenance>;
 /** `model.json` of a model directory. */
 const ModelFile = z.object({
   format: z.literal("fixres-model-1"),
+  /** A name of the family, or `onnx` for a network that is described by the ONNX file beside it. */
   arch: z.string(),
   /** Multipliers of channels and repeats, and the epsilon of BatchNorm, where they are not the architecture's own. */
   width: z.number().optional(),
@@ -42,19 +46,27 @@ const ModelFile = z.object({
   provenance: z.array(Provenance),
 });
 
-/** A classifier: what it is, what it takes, how it came to be, and its parameters by timm's names. */
-export interface Model {
-  readonly arch: Architecture;
+/** A classifier: what it is, what it takes, how it came to be, and its parameters by timm's names or those of its ONNX file. */
+export interface Model<A extends Architecture | OnnxNetwork = Architecture | OnnxNetwork> {
+  readonly arch: A;
   readonly classes: readonly string[];
   readonly input: InputSpec;
   readonly provenance: readonly Provenance[];
   readonly tensors: ReadonlyMap<string, Tensor>;
+  /** What was assumed where a file does not say. */
+  readonly notes?: readonly string[];
 }
+
+/** A model of the family, which can be trained from scratch. */
+export type EfficientNet = Model<Architecture>;
+
+/** True for a model of the family. */
+export const isEfficientNet = (model: Model): model is EfficientNet => !isOnnxNetwork(model.arch);
 
 /**
  * A model with the reference initialisation and `defaultInput`.
  */
-export function freshModel(arch: Architecture, classes: readonly string[], seed: number): Model {
+export function freshModel(arch: Architecture, classes: readonly string[], seed: number): EfficientNet {
   return {
     arch,
     classes,
@@ -89,17 +101,24 @@ export const EXPORT_KEY = "fixres-model";
 
 const SPEC = "model.json";
 const WEIGHTS = "weights.safetensors";
+const GRAPH = "model.onnx";
+
+/** What `arch` says of a network that is an ONNX file. */
+const ONNX = "onnx";
 
 /**
- * Reads a model directory, or an ONNX file that was exported from one.
+ * Reads a model directory, or a classifier as an ONNX file: an export of fixres, or any other's.
  * @throws {DataError} where a file is missing or malformed, or the tensors are not the architecture's: each is listed
  */
 export async function loadModel(path: string): Promise<Model> {
   const found = await stat(path).catch(() => null);
   if (found === null)
-    throw new DataError(`model "${path}" does not exist; give a model directory (${SPEC}, ${WEIGHTS}) or an export.`);
+    throw new DataError(
+      `model "${path}" does not exist; give a model directory (${SPEC}, ${WEIGHTS}) or an ONNX file.`,
+    );
   if (found.isDirectory()) {
     const spec = await readJson(join(path, SPEC), ModelFile, "model");
+    if (spec.arch === ONNX) return onnxModel(join(path, GRAPH), spec);
     const { tensors } = await readSafetensors(join(path, WEIGHTS));
     return assembled(spec, tensors, join(path, WEIGHTS));
   }
@@ -107,32 +126,18 @@ export async function loadModel(path: string): Promise<Model> {
     throw new DataError(
       `model "${path}" is a file; give a model directory, which holds ${SPEC} and ${WEIGHTS}, or an .onnx file.`,
     );
-  return loadExport(path);
+  return onnxModel(path);
 }
 
-/** The model in an ONNX file that `exportOnnx` made: its parameters have kept their names. */
-async function loadExport(path: string): Promise<Model> {
-  const file = await openFile(path, "model");
-  let bytes: Uint8Array;
-  try {
-    bytes = await file.readFile();
-  } finally {
-    await file.close();
-  }
-  const { metadata, graph, bindings } = parseModel(bytes);
+/** The classifier in an ONNX file. @param given - what stands beside it; else its metadata, or what the graph itself shows */
+async function onnxModel(path: string, given?: z.output<typeof ModelFile>): Promise<Model> {
+  const { network, tensors, metadata } = await readOnnx(path);
   const text = metadata[EXPORT_KEY];
-  if (text === undefined) {
-    throw new DataError(
-      `model "${path}" was not exported by fixres (its metadata lack "${EXPORT_KEY}"); other ONNX files cannot be taken yet.`,
-    );
-  }
-  const spec = checkedJson(text, ModelFile, `metadata of model "${path}"`);
-  const tensors = new Map<string, Tensor>();
-  for (const { name, type, shape } of parametersFor(Object.values(graph.outputs))) {
-    const binding = bindings.get(name);
-    if (binding?.kind === "data") tensors.set(name, { type, shape, data: binding.data });
-  }
-  return assembled(spec, tensors, path);
+  const spec = given ?? (text === undefined ? null : checkedJson(text, ModelFile, `metadata of model "${path}"`));
+  // The parameters of an export have kept their names.
+  if (spec !== null && spec.arch !== ONNX) return assembled(spec, tensors, path);
+  const { classes, input, provenance, notes } = specOf(network, tensors, path, spec ?? undefined);
+  return { arch: network, classes, input, provenance, tensors, notes };
 }
 
 function assembled(spec: z.output<typeof ModelFile>, tensors: ReadonlyMap<string, Tensor>, where: string): Model {
@@ -145,22 +150,38 @@ function assembled(spec: z.output<typeof ModelFile>, tensors: ReadonlyMap<string
 /** Writes a model directory, weights first, so that a directory with a `model.json` is always complete. */
 export async function saveModel(directory: string, model: Model): Promise<void> {
   await mkdir(directory, { recursive: true });
-  await writeSafetensors(join(directory, WEIGHTS), model.tensors, { format: "pt" });
+  const { arch, tensors } = model;
+  if (isOnnxNetwork(arch)) await writeFileAtomic(join(directory, GRAPH), onnxFile(model, arch));
+  else await writeSafetensors(join(directory, WEIGHTS), tensors, { format: "pt" });
   await writeFileAtomic(join(directory, SPEC), `${JSON.stringify(modelFile(model), null, 2)}\n`);
 }
 
+/** A network that came as an ONNX file with the model's values: the same graph, and what `model.json` says in its metadata. */
+function onnxFile(model: Model, { file }: OnnxNetwork): Uint8Array {
+  const values = new Map([...model.tensors].map(([name, { data }]) => [name, data as Float32Array]));
+  return withValues(file, values, { [EXPORT_KEY]: JSON.stringify(modelFile(model)) });
+}
+
 /** What `model.json` says of a model. */
-export function modelFile({ arch, classes, input, provenance }: Model): z.input<typeof ModelFile> {
-  const own = architecture(arch.name);
+export function modelFile(model: Model): z.input<typeof ModelFile> {
+  const { arch, classes, input, provenance } = model;
   return {
     format: "fixres-model-1",
-    arch: arch.name,
-    ...(arch.width === own.width ? {} : { width: arch.width }),
-    ...(arch.depth === own.depth ? {} : { depth: arch.depth }),
-    ...(arch.batchNormEpsilon === own.batchNormEpsilon ? {} : { batchNormEpsilon: arch.batchNormEpsilon }),
+    ...(isOnnxNetwork(arch) ? { arch: ONNX } : familyMember(arch)),
     classes: [...classes],
     input,
     provenance: [...provenance],
+  };
+}
+
+/** An architecture by its name, and what is not that name's own. */
+function familyMember({ name, width, depth, batchNormEpsilon }: Architecture) {
+  const own = architecture(name);
+  return {
+    arch: name,
+    ...(width === own.width ? {} : { width }),
+    ...(depth === own.depth ? {} : { depth }),
+    ...(batchNormEpsilon === own.batchNormEpsilon ? {} : { batchNormEpsilon }),
   };
 }
 

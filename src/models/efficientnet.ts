@@ -42,41 +42,12 @@ export function efficientnet(
   return { ...fromTrunk(layers, y, classes), trunk: y };
 }
 
-/** Where a network can be cut in two: what enters the last 1x1 convolution, and the pooled features. */
-export type Cut = "trunk" | "pooled";
-
-/** The part of a network above a cut. */
-export type Top = Pick<Network, "logits" | "statistics" | "noise">;
-
-/**
- * The part of the network above a cut, with the same parameters.
- * @param x - the value at the cut: float32 [N, C, H, W], or [N, features] for `pooled`
- */
-export function efficientnetTop(
-  b: GraphBuilder,
-  cut: Cut,
-  x: Value,
-  arch: Architecture,
-  { classes, training }: NetworkOptions,
-): Top {
-  const layers = new Layers(b, arch, training ?? null);
-  const { statistics, noise } = layers;
-  switch (cut) {
-    case "trunk":
-      return { ...fromTrunk(layers, x, classes), statistics, noise };
-    case "pooled":
-      return { logits: classifier(layers, x, classes), statistics, noise };
-    default:
-      return cut satisfies never;
-  }
-}
-
 function fromTrunk(layers: Layers, trunk: Value, classes: number): Omit<Network, "trunk"> {
   const { b, statistics, noise } = layers;
   const features = headFeatures(layers.arch);
   const pooled = b.scope("head", () => {
     const head = layers.activation(layers.pointwiseNorm(trunk, "conv_head", features, "bn2"));
-    return b.reshape(b.globalAveragePool(head), [trunk.shape[0]!, features]);
+    return b.op("Flatten", [b.globalAveragePool(head)], { axis: 1 })[0]!;
   });
   return { logits: classifier(layers, pooled, classes), pooled, statistics, noise };
 }

@@ -24,7 +24,7 @@ export function exportOnnx(
   model: Model,
   { resolution = model.input.resolution, batch = 1 }: ExportOptions = {},
 ): Uint8Array {
-  const { graph } = inferenceGraph(model, { resolution, batch });
+  const graph = inferenceGraph(model, { resolution, batch });
   return serialize(graph, {
     bind: ({ name }) => ({ kind: "data", data: model.tensors.get(name)!.data }),
     metadata: { [EXPORT_KEY]: JSON.stringify(modelFile({ ...model, input: { ...model.input, resolution } })) },

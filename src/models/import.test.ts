@@ -4,12 +4,12 @@ import { DataError, RequestError } from "../errors.js";
 import type { LazyTensor, Tensor, WeightSource } from "../weights/index.js";
 import {
   architecture,
+  type EfficientNet,
   expectedClasses,
   freshModel,
   IMAGENET_IDS,
   IMAGENET_NAMES,
   importModel,
-  type Model,
   SCHEMES,
   type SchemeName,
 } from "./index.js";
@@ -26,7 +26,7 @@ const SMALL = { width: 0.25, depth: 0.25 };
 
 /** A model's tensors as a library would have saved them. */
 function saved(
-  model: Model,
+  model: EfficientNet,
   scheme: SchemeName,
   change: (tensors: Map<string, Tensor>) => void = () => {},
 ): WeightSource {

@@ -1,7 +1,7 @@
 import { DataError, RequestError } from "../errors.js";
 import { type Shape, sameShape, showShape } from "../onnx/index.js";
 import type { Tensor, WeightSource } from "../weights/index.js";
-import type { InputSpec, Model } from "./directory.js";
+import type { EfficientNet, InputSpec } from "./directory.js";
 import { defaultInput } from "./directory.js";
 import type { Architecture } from "./family.js";
 import { IMAGENET_IDS } from "./imagenet.js";
@@ -23,7 +23,7 @@ export interface ImportOptions {
 }
 
 export interface Imported {
-  readonly model: Model;
+  readonly model: EfficientNet;
   readonly scheme: SchemeName;
   /** Parameters that were missing and allowed to be. */
   readonly missing: readonly string[];

@@ -5,25 +5,23 @@
  *
  * @module
  */
+
+export { type Anatomy, anatomyOf, type Classifier, type LastNorm } from "./anatomy.js";
+export { type Affine, type Normalized, pointwiseBatchNorm } from "./batch-norm.js";
 export { type FamilyRow, familyTable, multiplyAdds, networkMultiplyAdds, parameterCount } from "./cost.js";
 export {
   checkTensors,
+  type EfficientNet,
   expectedClasses,
   freshModel,
   type InputSpec,
+  isEfficientNet,
   loadModel,
   type Model,
   type Provenance,
   saveModel,
 } from "./directory.js";
-export {
-  type Cut,
-  efficientnet,
-  efficientnetTop,
-  type Network,
-  type NetworkOptions,
-  type Top,
-} from "./efficientnet.js";
+export { efficientnet, type Network, type NetworkOptions } from "./efficientnet.js";
 export { checkExport, type ExportOptions, exportOnnx } from "./export.js";
 export {
   ARCHITECTURES,
@@ -37,10 +35,12 @@ export {
 } from "./family.js";
 export { IMAGENET_IDS, IMAGENET_NAMES } from "./imagenet.js";
 export { type Imported, type ImportOptions, importModel } from "./import.js";
-export { type InferenceGraph, inferenceGraph, inferenceProgram } from "./inference.js";
+export { inferenceGraph, inferenceProgram, possibleBatch, weightsOf } from "./inference.js";
 export { initialWeights, isTrainable, parametersOf } from "./initialize.js";
+export { type Inspection, inspectModel, type Part } from "./inspect.js";
 export type { BatchStatistics, Noise, TrainingBehaviour } from "./layers.js";
 export { SCHEMES, type SchemeName } from "./names.js";
-export { IMAGENET_NORMALIZATION, type Normalization, normalized } from "./preprocess.js";
+export { isOnnxNetwork, type OnnxInput, type OnnxNetwork } from "./onnx-network.js";
+export { IMAGENET_NORMALIZATION, type Normalization, normalized, type Size } from "./preprocess.js";
 export { type PretrainedConfig, pretrainedConfig } from "./pretrained-config.js";
 export { PUBLISHED_WEIGHTS, publishedWeights } from "./published-weights.js";

@@ -1,37 +1,55 @@
-import { RequestError } from "../errors.js";
-import { type Graph, GraphBuilder, type Value } from "../onnx/index.js";
+import { DataError, RequestError, ShapeError } from "../errors.js";
+import { type Graph, GraphBuilder } from "../onnx/index.js";
 import { type Program, packed } from "../runtime/index.js";
 import type { Model } from "./directory.js";
-import { efficientnet, type Network } from "./efficientnet.js";
-import { normalized } from "./preprocess.js";
-
-/** A network from pictures as bytes, in inference mode. */
-export interface InferenceGraph {
-  readonly b: GraphBuilder;
-  /** uint8 [batch, resolution, resolution, 3]. */
-  readonly pixels: Value;
-  readonly network: Network;
-  readonly graph: Graph;
-}
+import { efficientnet } from "./efficientnet.js";
+import { isOnnxNetwork, onnxPixelGraph } from "./onnx-network.js";
+import { normalized, type Size } from "./preprocess.js";
 
 /**
- * The graph from pictures to `logits` [batch, classes], normalisation included.
+ * The graph from pictures, uint8 `pixels` [batch, resolution, resolution, 3], to `logits` [batch, classes] in inference mode,
+ * normalisation included.
  * @throws {RequestError} for a batch size that cannot be
+ * @throws {ShapeError} for a resolution that a network from an ONNX file cannot take, naming the node
  */
 export function inferenceGraph(
   { arch, classes, input }: Pick<Model, "arch" | "classes" | "input">,
-  { resolution, batch }: { readonly resolution: number; readonly batch: number },
-): InferenceGraph {
+  { resolution, batch }: Size,
+): Graph {
   if (!(Number.isSafeInteger(batch) && batch >= 1))
     throw new RequestError(`the batch size is ${batch}; give a whole number of 1 or more.`);
+  if (isOnnxNetwork(arch)) return onnxPixelGraph(arch, input, { resolution, batch });
   const b = new GraphBuilder();
   const pixels = b.input("pixels", "uint8", [batch, resolution, resolution, 3]);
-  const network = efficientnet(b, normalized(b, pixels, input), arch, { classes: classes.length });
-  return { b, pixels, network, graph: { name: arch.name, inputs: [pixels], outputs: { logits: network.logits } } };
+  const { logits } = efficientnet(b, normalized(b, pixels, input), arch, { classes: classes.length });
+  return { name: arch.name, inputs: [pixels], outputs: { logits } };
+}
+
+/**
+ * How many pictures go in at a time: as many as wanted, or as a network from an ONNX file has written out where it takes no other
+ * number.
+ */
+export function possibleBatch(model: Pick<Model, "arch" | "classes" | "input">, { resolution, batch }: Size): number {
+  const { arch } = model;
+  if (!isOnnxNetwork(arch) || arch.input.batch === null || arch.input.batch === batch) return batch;
+  try {
+    inferenceGraph(model, { resolution, batch });
+    return batch;
+  } catch (error) {
+    if (!(error instanceof ShapeError || error instanceof DataError)) throw error;
+    // Where this fails too, it is not for the number of pictures.
+    inferenceGraph(model, { resolution, batch: arch.input.batch });
+    return arch.input.batch;
+  }
 }
 
 /** The same as a program for a session, with the model's weights. */
-export function inferenceProgram(model: Model, size: { readonly resolution: number; readonly batch: number }): Program {
-  const { graph } = inferenceGraph(model, size);
-  return packed(graph, ({ name }) => model.tensors.get(name)!.data);
+export function inferenceProgram(model: Model, size: Size): Program {
+  return packed(inferenceGraph(model, size), weightsOf(model));
 }
+
+/** The values of a model's parameters. */
+export const weightsOf =
+  ({ tensors }: Pick<Model, "tensors">) =>
+  ({ name }: { readonly name: string }) =>
+    tensors.get(name)!.data;

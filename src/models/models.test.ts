@@ -141,7 +141,7 @@ describe("the model directory", () => {
   it("is all that a graph of some kilobytes needs: its weights stay in the safetensors file", async () => {
     const { index, bytes } = await readSafetensors(at("model", "weights.safetensors"));
     const size = { resolution: 32, batch: 2 };
-    const { graph } = inferenceGraph(model, size);
+    const graph = inferenceGraph(model, size);
     const file = serialize(graph, {
       bind({ name }) {
         const { offset, length } = index.get(name)!;

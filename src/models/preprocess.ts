@@ -1,5 +1,11 @@
 import type { GraphBuilder, Value } from "../onnx/index.js";
 
+/** Size of a network's input: height and width of its pictures, px, and how many go in at a time. */
+export interface Size {
+  readonly resolution: number;
+  readonly batch: number;
+}
+
 /** Means and standard deviations of the channels red, green, blue, on the scale 0..1. */
 export interface Normalization {
   readonly mean: readonly number[];

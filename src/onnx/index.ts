@@ -27,10 +27,11 @@ export {
 } from "./graph.js";
 export { OPERATORS, OPSET, type OperatorName } from "./operators/index.js";
 export { type WindowAttributes, windowOf } from "./operators/linear.js";
-export { type ParsedModel, type ParseOptions, parseModel } from "./parse.js";
+export { decodeModel, metadataOf, type OnnxFile, type ParsedModel, type ParseOptions, parseModel } from "./parse.js";
 export { foldBatchNorms, type ParameterData } from "./passes/fold.js";
 export { rewrite, type Visit } from "./passes/rewrite.js";
 export { split } from "./passes/split.js";
 export { printGraph } from "./print.js";
 export { type Binding, type SerializeOptions, serialize } from "./serialize.js";
 export type { StoredBinding } from "./tensors.js";
+export { type ExternalTensor, externalSettings, internalized, withOwnWeights, withValues } from "./values.js";

@@ -14,7 +14,7 @@ import {
 import { edited } from "./proto.testing.js";
 
 const model = freshModel(architecture("tf_efficientnet_b0", { width: 0.25, depth: 0.25 }), ["a", "b", "c"], 1);
-const { graph } = inferenceGraph(model, { resolution: 33, batch: 2 });
+const graph = inferenceGraph(model, { resolution: 33, batch: 2 });
 const weights = ({ name }: { name: string }): TypedArray => model.tensors.get(name)!.data;
 const bytes = serialize(graph, { bind: (p) => ({ kind: "data", data: weights(p) }), metadata: { classes: "a b c" } });
 const pixels = Uint8Array.from({ length: 2 * 33 * 33 * 3 }, (_, i) => (i * 31) % 256);

@@ -1,8 +1,10 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { DataError, RequestError, reason, UnsupportedOperatorError } from "../errors.js";
-import { attributesOf, constantOf } from "./attributes.js";
+import { attributesOf } from "./attributes.js";
 import { GraphBuilder } from "./builder.js";
-import { type Graph, showShape, type TensorType, type Value } from "./graph.js";
+import { evaluated } from "./evaluate.js";
+import { FORMS, isReadable } from "./forms.js";
+import { constantData, type Graph, type Shape, showShape, type TensorType, type Value } from "./graph.js";
 import { OPERATORS } from "./operators/index.js";
 import {
   type GraphProto,
@@ -26,45 +28,57 @@ export interface ParsedModel {
 export interface ParseOptions {
   /** The size of each symbolic dimension, such as `{ batch: 1 }`. */
   readonly dimensions?: Readonly<Record<string, number>>;
+  /** Shapes of inputs instead of those that the file declares, by name. */
+  readonly shapes?: Readonly<Record<string, Shape>>;
 }
 
-/**
- * Opsets in which what is supported here means what it means in 18. Before 13 Softmax worked on matrices; what changed
- * in between, such as ReduceMean's axes, shows as an attribute that is not supported.
- */
-const OPSETS = { from: 13, to: 22 } as const;
+/** A model as it lies in its file, decoded; its versions and operators are known here. */
+export type OnnxFile = ModelProto & { readonly graph: GraphProto };
+
+/** Opsets that are read; what they write otherwise than 18 stands in `FORMS`. */
+const OPSETS = { from: 7, to: 24 } as const;
 
 /** Intermediate representations that this schema reads; 3 is the first to have operator sets by domain. */
 const IR_VERSIONS = { from: 3, to: 13 } as const;
 
 /**
- * Reads an ONNX model with static shapes. Initializers of float32 become parameters, scalars and other types constants, as
- * do `Constant` nodes; an `Identity` stands for its operand. Every shape is inferred again and checked against what the
- * model declares of its outputs.
+ * Decodes an ONNX model, whose graph can then be had at several sizes. Tensors stay views of `bytes`.
+ * @throws {DataError} where the bytes are no model
+ * @throws {UnsupportedOperatorError} for operators or versions that are not known here
+ */
+export function decodeModel(bytes: Uint8Array): OnnxFile {
+  let model: ModelProto;
+  try {
+    model = fromBinary(ModelProtoSchema, bytes);
+  } catch (error) {
+    throw new DataError(`this is no ONNX model: ${reason(error)}.`);
+  }
+  if (model.graph === undefined) throw new DataError("this is no ONNX model: it has no graph.");
+  checkedVersion(model);
+  checkOperators(model.graph);
+  return model as OnnxFile;
+}
+
+/** What travels with a model beside its graph. */
+export const metadataOf = ({ metadataProps }: OnnxFile): Record<string, string> =>
+  Object.fromEntries(metadataProps.map(({ key, value }) => [key, value]));
+
+/**
+ * Reads an ONNX model; every shape is known afterwards. Initializers of float32 become parameters, scalars and other types
+ * constants, as do `Constant` nodes and what is computed from constants; an `Identity` stands for its operand. Every shape is
+ * inferred again and checked against what the model declares of its outputs.
  * @throws {DataError} where the bytes are no model or contradict themselves
  * @throws {UnsupportedOperatorError} for operators, attributes, element types or versions that are not known here
  * @throws {RequestError} where a symbolic dimension has no size in `dimensions`, or one is named that the model lacks
  */
-export function parseModel(bytes: Uint8Array, { dimensions = {} }: ParseOptions = {}): ParsedModel {
-  const model = decoded(bytes);
-  const proto = model.graph;
-  if (proto === undefined) throw new DataError("this is no ONNX model: it has no graph.");
-  const opset = checkedVersion(model);
-  checkOperators(proto);
-  checkDimensions(proto, dimensions);
-  return {
-    ...parseGraph(proto, dimensions),
-    metadata: Object.fromEntries(model.metadataProps.map(({ key, value }) => [key, value])),
-    opset,
-  };
-}
-
-function decoded(bytes: Uint8Array): ModelProto {
-  try {
-    return fromBinary(ModelProtoSchema, bytes);
-  } catch (error) {
-    throw new DataError(`this is no ONNX model: ${reason(error)}.`);
-  }
+export function parseModel(
+  model: Uint8Array | OnnxFile,
+  { dimensions = {}, shapes = {} }: ParseOptions = {},
+): ParsedModel {
+  const file = model instanceof Uint8Array ? decodeModel(model) : model;
+  checkDimensions(file.graph, dimensions);
+  const reading = new Reading(file.graph, checkedVersion(file), { dimensions, shapes });
+  return { ...reading.result(), metadata: metadataOf(file), opset: reading.opset };
 }
 
 const isStandard = (domain: string): boolean => domain === "" || domain === "ai.onnx";
@@ -88,7 +102,7 @@ function checkedVersion({ irVersion, opsetImport }: ModelProto): number {
 function checkOperators({ node: nodes }: GraphProto): void {
   const unknown = new Map<string, number>();
   for (const { domain, opType } of nodes) {
-    if (isStandard(domain) && (opType === "Constant" || Object.hasOwn(OPERATORS, opType))) continue;
+    if (isStandard(domain) && isReadable(opType)) continue;
     const name = isStandard(domain) ? opType : `${domain}.${opType}`;
     unknown.set(name, (unknown.get(name) ?? 0) + 1);
   }
@@ -97,7 +111,7 @@ function checkOperators({ node: nodes }: GraphProto): void {
     .map(([name, count]) => `"${name}" (${count} ${count === 1 ? "node" : "nodes"})`)
     .join(", ");
   throw new UnsupportedOperatorError(
-    `the model has operators that are not supported: ${listed}. Supported: ${["Constant", ...Object.keys(OPERATORS)].join(", ")}.`,
+    `the model has operators that are not supported: ${listed}. Supported: ${[...new Set([...Object.keys(OPERATORS), ...Object.keys(FORMS)])].sort().join(", ")}.`,
   );
 }
 
@@ -118,74 +132,137 @@ function checkDimensions({ input, output }: GraphProto, dimensions: Readonly<Rec
   }
 }
 
-function parseGraph(
-  proto: GraphProto,
-  dimensions: Readonly<Record<string, number>>,
-): Pick<ParsedModel, "graph" | "bindings"> {
-  const b = new GraphBuilder();
-  const bindings = new Map<string, StoredBinding>();
-  const values = new Map<string, Value>();
-  const define = (name: string, value: Value): void => {
-    if (values.has(name)) throw new DataError(`"${name}" is given twice; the names of a graph's values must differ.`);
-    values.set(name, value);
-  };
+/** One pass over a graph that is being read. */
+class Reading {
+  private readonly b = new GraphBuilder();
+  private readonly bindings = new Map<string, StoredBinding>();
+  private readonly values = new Map<string, Value>();
+  /** Results that nodes have beyond those that are supported, and what to say where one is needed. */
+  private readonly absent = new Map<string, string>();
+  /** Values that depend on an input. */
+  private readonly fed = new Set<Value>();
+  /** Numbers of pictures, declared and asked for, where these differ. */
+  private batch: { readonly declared: number; readonly wanted: number } | null = null;
 
-  if (proto.sparseInitializer.length > 0)
-    throw new UnsupportedOperatorError("the model has sparse initializers, which are not supported.");
-  const stored = new Set(proto.initializer.map(({ name }) => name));
-  // Up to IR 3 initializers were listed among the inputs too, as their defaults.
-  const inputs = proto.input
-    .filter(({ name }) => !stored.has(name))
-    .map((info) => {
-      const { type, shape } = inputType(info, dimensions);
-      const value = b.input(info.name, type, shape);
-      define(info.name, value);
-      return value;
-    });
-  for (const tensor of proto.initializer) {
-    const what = `initializer "${tensor.name}"`;
-    const { type, shape, binding } = storedTensor(tensor, what);
-    if (type === "float32" && shape.length > 0) {
-      define(tensor.name, b.parameter(tensor.name, shape));
-      bindings.set(tensor.name, binding);
-    } else if (binding.kind === "data") define(tensor.name, b.constant(binding.data, type, shape, tensor.name));
-    else {
-      throw new UnsupportedOperatorError(
-        `${what} is a ${type} ${showShape(shape)} in an external file; only float32 tensors are supported there.`,
-      );
+  constructor(
+    private readonly proto: GraphProto,
+    readonly opset: number,
+    private readonly sizes: Required<ParseOptions>,
+  ) {}
+
+  result(): Pick<ParsedModel, "graph" | "bindings"> {
+    const { proto, b, bindings, sizes } = this;
+    if (proto.sparseInitializer.length > 0)
+      throw new UnsupportedOperatorError("the model has sparse initializers, which are not supported.");
+    const stored = new Set(proto.initializer.map(({ name }) => name));
+    // Up to IR 3 initializers were listed among the inputs too, as their defaults.
+    const inputs = proto.input.filter(({ name }) => !stored.has(name)).map((info) => this.input(info));
+    for (const tensor of proto.initializer) {
+      const what = `initializer "${tensor.name}"`;
+      const { type, shape, binding } = storedTensor(tensor, what);
+      if (type === "float32" && shape.length > 0) {
+        this.define(tensor.name, b.parameter(tensor.name, shape));
+        bindings.set(tensor.name, binding);
+      } else if (binding.kind === "data") this.define(tensor.name, b.constant(binding.data, type, shape, tensor.name));
+      else {
+        throw new UnsupportedOperatorError(
+          `${what} is a ${type} ${showShape(shape)} in an external file; only float32 tensors are supported there.`,
+        );
+      }
     }
+    for (const node of proto.node) this.node(node);
+    const outputs = proto.output.map((info) => [info.name, declaredOutput(info, this.values, sizes)] as const);
+    return { graph: { name: proto.name, inputs, outputs: Object.fromEntries(outputs) }, bindings };
   }
-  for (const node of proto.node) {
-    const results = resultsOf(b, node, values);
+
+  private define(name: string, value: Value): void {
+    if (this.values.has(name))
+      throw new DataError(`"${name}" is given twice; the names of a graph's values must differ.`);
+    this.values.set(name, value);
+  }
+
+  private input(info: ValueInfoProto): Value {
+    const { name } = info;
+    const { dimensions, shapes } = this.sizes;
+    const wanted = shapes[name];
+    const { type, shape } = wanted
+      ? { type: declaredType(info, dimensions).type, shape: wanted }
+      : inputType(info, dimensions);
+    if (wanted) {
+      const declared = declaredType(info, dimensions).shape?.[0];
+      if (typeof declared === "bigint" && Number(declared) !== wanted[0])
+        this.batch = { declared: Number(declared), wanted: wanted[0]! };
+    }
+    const value = this.b.input(name, type, shape);
+    this.fed.add(value);
+    this.define(name, value);
+    return value;
+  }
+
+  private node(node: NodeProto): void {
+    const results = this.resultsOf(node);
     node.output.forEach((name, i) => {
       if (name === "") return;
       const result = results[i];
-      if (result === undefined) {
-        throw new UnsupportedOperatorError(
-          `${node.opType} "${node.name}": its output ${i}, "${name}", is not supported.`,
-        );
-      }
-      define(name, result);
+      if (result === undefined) this.absent.set(name, `${node.opType} "${node.name}": its output ${i}, "${name}"`);
+      else this.define(name, result);
     });
   }
-  const outputs = proto.output.map((info) => [info.name, declaredOutput(info, values, dimensions)] as const);
-  return { graph: { name: proto.name, inputs, outputs: Object.fromEntries(outputs) }, bindings };
-}
 
-function resultsOf(b: GraphBuilder, node: NodeProto, values: ReadonlyMap<string, Value>): readonly Value[] {
-  const name = node.name || node.output[0] || node.opType;
-  const operands = node.input.map((input) => {
-    if (input === "") return null;
-    const value = values.get(input);
-    if (value === undefined) throw new DataError(`node "${name}" needs "${input}", which nothing before it gives.`);
-    return value;
-  });
-  if (node.opType === "Constant") {
-    const { data, type, shape } = constantOf(node, name);
-    return [b.constant(data, type, shape, name)];
+  private resultsOf(node: NodeProto): readonly Value[] {
+    const { b, opset } = this;
+    const name = node.name || node.output[0] || node.opType;
+    const inputs = node.input.map((input) => {
+      if (input === "") return null;
+      const value = this.values.get(input);
+      const absent = this.absent.get(input);
+      if (absent !== undefined) throw new UnsupportedOperatorError(`${absent}, is not supported.`);
+      if (value === undefined) throw new DataError(`node "${name}" needs "${input}", which nothing before it gives.`);
+      return value;
+    });
+    const form = Object.hasOwn(FORMS, node.opType) ? FORMS[node.opType]! : null;
+    const fed = inputs.some((input) => input !== null && this.fed.has(input));
+    const results =
+      this.wholeView(node.opType, inputs) ??
+      form?.({ b, node, name, opset, inputs, fed }) ??
+      b.op(node.opType, this.resized(node.opType, inputs), attributesOf(node, name), name);
+    if (fed && node.opType !== "Shape") for (const result of results) this.fed.add(result);
+    return results.map((result) => this.known(result));
   }
-  if (node.opType === "Identity" && operands[0]) return [operands[0]];
-  return b.op(node.opType, operands, attributesOf(node, name), name);
+
+  /** A result that is computed from constants alone, as a constant. */
+  private known(result: Value): Value {
+    const { source, type, shape, name } = result;
+    if (source.kind !== "node" || source.node.outputs.length > 1) return result;
+    const { op, inputs, attributes } = source.node;
+    const data = evaluated(op, inputs, attributes, result);
+    return data === null ? result : this.b.constant(data, type, shape, name);
+  }
+
+  /**
+   * PyTorch's exporter writes a view of all elements (as_strided) as a Gather by 0, 1, 2, ... from the flattened tensor, whose
+   * number is that of the pictures declared. As what it is, a Reshape, it holds for any number.
+   */
+  private wholeView(op: string, [flat, indices]: readonly (Value | null)[]): readonly Value[] | null {
+    if (op !== "Gather" || !flat || !indices || flat.shape.length !== 1 || flat.source.kind !== "node") return null;
+    const { node } = flat.source;
+    const places = constantData(indices);
+    if (node.op !== "Reshape" || places === null || indices.shape.length < 2 || !this.fed.has(flat)) return null;
+    const { declared, wanted } = this.batch ?? { declared: 1, wanted: 1 };
+    if (places.length * wanted !== flat.shape[0]! * declared || indices.shape[0] !== declared) return null;
+    if (!places.every((place: number | bigint, i: number) => Number(place) === i)) return null;
+    return [this.b.reshape(node.inputs[0]!, [wanted, ...indices.shape.slice(1)])];
+  }
+
+  /** The operands of a Reshape whose target has the number of pictures written out, for the number asked for. */
+  private resized(op: string, inputs: readonly (Value | null)[]): readonly (Value | null)[] {
+    const [x, target] = inputs;
+    if (op !== "Reshape" || this.batch === null || !x || !target || !this.fed.has(x)) return inputs;
+    const { declared, wanted } = this.batch;
+    const sizes = Array.from((constantData(target) ?? []) as ArrayLike<number | bigint>, Number);
+    if (sizes[0] !== declared || x.shape[0] !== wanted) return inputs;
+    return [x, this.b.ints([wanted, ...sizes.slice(1)])];
+  }
 }
 
 function inputType(info: ValueInfoProto, dimensions: Readonly<Record<string, number>>): TensorType {
@@ -206,11 +283,13 @@ function inputType(info: ValueInfoProto, dimensions: Readonly<Record<string, num
 function declaredOutput(
   info: ValueInfoProto,
   values: ReadonlyMap<string, Value>,
-  dimensions: Readonly<Record<string, number>>,
+  { dimensions, shapes }: Required<ParseOptions>,
 ): Value {
   const value = values.get(info.name);
   if (value === undefined) throw new DataError(`output "${info.name}" is computed by no node.`);
-  const { type, shape } = declaredType(info, dimensions);
+  const { type, shape: declared } = declaredType(info, dimensions);
+  // Declared for other inputs than those asked for.
+  const shape = Object.keys(shapes).length > 0 ? null : declared;
   const agrees = (declared: bigint | string | null, axis: number): boolean =>
     typeof declared !== "bigint" || Number(declared) === value.shape[axis];
   if (type !== value.type || (shape !== null && !(shape.length === value.shape.length && shape.every(agrees)))) {

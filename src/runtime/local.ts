@@ -27,8 +27,12 @@ export async function openLocalSession(program: Program, options: SessionOptions
       ...(profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: profilePrefix }),
       // Warnings about initializers that an optimised graph no longer needs are not for users.
       logSeverityLevel: 3,
-      // Denormals appear in late training and cost tens of times a normal number's time.
-      extra: { session: { set_denormal_as_zero: "1" } },
+      extra: {
+        // Denormals appear in late training and cost tens of times a normal number's time.
+        session: { set_denormal_as_zero: "1" },
+        // It moves zeros that surround a picture into MaxPool, which surrounds it with -infinity.
+        optimization: { disable_specified_optimizers: "Pad_Fusion" },
+      },
     });
   } catch (error) {
     throw deviceError(device, error);

@@ -10,7 +10,7 @@ import {
 import { FailedError, RequestError } from "../errors.js";
 import { type Evaluation, evaluate } from "../evaluate/index.js";
 import { percent } from "../format.js";
-import { efficientnet, isTrainable, type Model, normalized, parametersOf, saveModel } from "../models/index.js";
+import { type EfficientNet, efficientnet, isTrainable, normalized, parametersOf, saveModel } from "../models/index.js";
 import { GraphBuilder } from "../onnx/index.js";
 import { type Progress, silent } from "../progress.js";
 import { openSession, type Session, type SessionOptions } from "../runtime/index.js";
@@ -64,7 +64,7 @@ export interface TrainResult {
  * @throws {FailedError} where the loss is not finite; the last checkpoint stays
  */
 export async function train(
-  model: Model,
+  model: EfficientNet,
   data: Splits,
   options: TrainOptions,
   test: TestPreprocessing,
@@ -101,7 +101,7 @@ export async function train(
 
 /** The step graph of a model at a resolution, from pixels as bytes. */
 export function trainingStep(
-  { arch, classes, input, tensors }: Pick<Model, "arch" | "classes" | "input" | "tensors">,
+  { arch, classes, input, tensors }: Pick<EfficientNet, "arch" | "classes" | "input" | "tensors">,
   options: TrainOptions,
   batchNorm: "operator" | "primitive" = "operator",
 ): StepGraph {
@@ -133,7 +133,7 @@ class Run {
   private trainingMs = 0;
 
   constructor(
-    private readonly model: Model,
+    private readonly model: EfficientNet,
     private readonly data: Splits,
     private readonly options: TrainOptions,
     private readonly test: TestPreprocessing,
@@ -313,7 +313,7 @@ class Run {
     await saveCheckpoint(this.directory.checkpoint, tensors, this.state);
   }
 
-  private trainedModel(state: StateTensors, epoch: number): Model {
+  private trainedModel(state: StateTensors, epoch: number): EfficientNet {
     const tensors = new Map<string, Tensor>();
     for (const [name, tensor] of this.model.tensors) tensors.set(name, { ...tensor, data: state[name] ?? tensor.data });
     const { resolution, batchSize, optimizer, learningRate, seed } = this.options;

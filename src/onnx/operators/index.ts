@@ -2,10 +2,11 @@ import { ELEMENTWISE } from "./elementwise.js";
 import { LAYOUT } from "./layout.js";
 import { LINEAR } from "./linear.js";
 import type { Operator } from "./operator.js";
+import { QUANTIZE } from "./quantize.js";
 import { REDUCTIONS } from "./reduce.js";
 
 /** Every operator that graphs here may hold, by its ONNX name. Opset 18 throughout (`OPSET`). */
-export const OPERATORS = { ...ELEMENTWISE, ...REDUCTIONS, ...LAYOUT, ...LINEAR } as const satisfies Record<
+export const OPERATORS = { ...ELEMENTWISE, ...REDUCTIONS, ...LAYOUT, ...LINEAR, ...QUANTIZE } as const satisfies Record<
   string,
   Operator
 >;

@@ -182,6 +182,15 @@ export const LAYOUT = {
       return [{ type, shape: shape.filter((_, i) => !axes.includes(i)) }];
     },
   },
+  Tile: {
+    attributes: {},
+    infer(call) {
+      const { type, shape } = required(call, 0);
+      const repeats = constantInts(call, 1);
+      if (repeats.length !== shape.length) reject(call, `${repeats.length} repeats do not fit its axes.`);
+      return [{ type, shape: shape.map((n, i) => n * repeats[i]!) }];
+    },
+  },
   Transpose: {
     attributes: { perm: "ints" },
     infer(call) {

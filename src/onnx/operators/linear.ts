@@ -1,4 +1,4 @@
-import { type Attributes, type Shape, showShape } from "../graph.js";
+import { type Attributes, axisOf, type Shape, showShape } from "../graph.js";
 import {
   broadcast,
   type Call,
@@ -75,6 +75,13 @@ function checkKernel(call: Call): void {
   const kernel = intsAttribute(call, "kernel_shape", weight.shape.slice(2));
   if (kernel.join() !== weight.shape.slice(2).join())
     reject(call, `kernel_shape [${kernel.join(", ")}] is not the weight's; leave it out.`);
+}
+
+/** Fails where an operand is not one value a channel. */
+function checkVector(call: Call, i: number, channels: number): void {
+  const operand = required(call, i).shape;
+  if (operand.length !== 1 || operand[0] !== channels)
+    reject(call, `input ${i} must be [${channels}], one value a channel.`);
 }
 
 const pooling = {
@@ -196,15 +203,34 @@ export const LINEAR = {
       const { type, shape } = required(call, 0);
       const channels = shape[1];
       if (shape.length < 2) reject(call, "the input must be [N, C, ...].");
-      for (let i = 1; i < 5; i++) {
-        const operand = required(call, i).shape;
-        if (operand.length !== 1 || operand[0] !== channels)
-          reject(call, `input ${i} must be [${channels}], one value a channel.`);
-      }
+      for (let i = 1; i < 5; i++) checkVector(call, i, channels!);
       const statistics = { type, shape: [channels!] };
       return intAttribute(call, "training_mode", 0) === 1
         ? [{ type, shape }, statistics, statistics]
         : [{ type, shape }];
+    },
+  },
+  InstanceNormalization: {
+    attributes: { epsilon: "float" },
+    infer(call) {
+      const { type, shape } = required(call, 0);
+      if (shape.length < 3) reject(call, "the input must be [N, C, ...].");
+      for (const i of [1, 2]) checkVector(call, i, shape[1]!);
+      return [{ type, shape }];
+    },
+  },
+  LayerNormalization: {
+    attributes: { axis: "int", epsilon: "float", stash_type: "int" },
+    infer(call) {
+      const { type, shape } = required(call, 0);
+      const axis = axisOf(intAttribute(call, "axis", -1), shape.length, `LayerNormalization "${call.name}"`);
+      const normalized = shape.slice(axis);
+      for (const i of [1, 2]) {
+        const operand = i === 1 ? required(call, i) : call.inputs[i];
+        if (operand && broadcast(call, operand.shape, normalized).join() !== normalized.join())
+          reject(call, `input ${i} does not broadcast to ${showShape(normalized)}.`);
+      }
+      return [{ type, shape }];
     },
   },
 } as const satisfies Record<string, Operator>;

@@ -13,6 +13,7 @@ const LAST = Number.MAX_SAFE_INTEGER;
 
 const UNARY = ["Abs", "Ceil", "Erf", "Exp", "Floor", "HardSigmoid", "HardSwish", "Identity", "LeakyRelu", "Log", "Neg"]
   .concat(["Reciprocal", "Relu", "Round", "Sigmoid", "Sign", "Sqrt", "Tanh", "Clip", "Softmax", "LogSoftmax"])
+  .concat(["Cos", "Elu", "Selu", "Sin", "Softplus", "Softsign"])
   .map((op): Case => [op, [[2, 3, 5]], [2, 3, 5]]);
 const BINARY = ["Add", "Sub", "Mul", "Div", "Pow", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"].map(
   (op): Case => [
@@ -39,6 +40,23 @@ const CASES: readonly Case[] = [
   ["Not", [bools(3)], [3]],
   ["Where", [bools(2, 1), [3], [1, 1, 1]], [1, 2, 3]],
 
+  [
+    "PRelu",
+    [
+      [2, 3, 5],
+      [3, 1],
+    ],
+    [2, 3, 5],
+  ],
+  ["Mod", [indices(2, 3), indices(3)], [2, 3]],
+  ["LRN", [[1, 4, 3, 3]], [1, 4, 3, 3], { size: 3 }],
+  ["QuantizeLinear", [[2, 3], [], { type: "int8", shape: [] }], [2, 3]],
+  ["QuantizeLinear", [[2, 3], [3], { type: "uint8", shape: [3] }], [2, 3]],
+  ["DequantizeLinear", [{ type: "int8", shape: [4, 3] }, [4], { type: "int8", shape: [4] }], [4, 3], { axis: 0 }],
+
+  ["ReduceL1", [[2, 3, 5], ints(0, -1)], [1, 3, 1]],
+  ["ReduceL2", [[2, 3, 5], ints(1)], [2, 1, 5]],
+  ["ReduceProd", [[2, 3, 5], ints(1)], [2, 1, 5]],
   ["ReduceSum", [[2, 3, 5], ints(0, -1)], [1, 3, 1]],
   ["ReduceMean", [[2, 3, 5], ints(1)], [2, 5], { keepdims: 0 }],
   ["ReduceMax", [[2, 3, 5]], [], { keepdims: 0 }],
@@ -75,6 +93,7 @@ const CASES: readonly Case[] = [
   ["Slice", [[5, 7], ints(1), ints(LAST), ints(-1), ints(3)], [5, 2]],
   ["Squeeze", [[1, 3, 1]], [3]],
   ["Squeeze", [[1, 3, 1], ints(-1)], [1, 3]],
+  ["Tile", [[2, 3], ints(1, 4)], [2, 12]],
   ["Transpose", [[2, 3, 5]], [5, 3, 2]],
   ["Transpose", [[2, 3, 5]], [3, 5, 2], { perm: [1, 2, 0] }],
   ["Unsqueeze", [[2, 3], ints(0, -1)], [1, 2, 3, 1]],
@@ -140,6 +159,17 @@ const CASES: readonly Case[] = [
   ["AveragePool", [[1, 2, 6, 6]], [1, 2, 3, 3], { kernel_shape: [3, 3], strides: [2, 2], ceil_mode: 1 }],
   ["MaxPool", [[1, 2, 7, 7]], [1, 2, 4, 4], { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] }],
   ["MaxPool", [[1, 2, 9, 9]], [1, 2, 3, 3], { kernel_shape: [3, 3], strides: [2, 2], dilations: [2, 2] }],
+  ["InstanceNormalization", [[2, 3, 5, 7], [3], [3]], [2, 3, 5, 7]],
+  ["LayerNormalization", [[2, 3, 5], [5], [5]], [2, 3, 5]],
+  [
+    "LayerNormalization",
+    [
+      [2, 3, 5],
+      [3, 5],
+    ],
+    [2, 3, 5],
+    { axis: 1 },
+  ],
   ["BatchNormalization", [[2, 3, 5, 7], [3], [3], [3], [3]], [2, 3, 5, 7]],
   ["BatchNormalization", [[2, 3, 5], [3], [3], [3], [3]], [[2, 3, 5], [3], [3]], { training_mode: 1, epsilon: 1e-3 }],
 ];
@@ -147,7 +177,8 @@ const CASES: readonly Case[] = [
 const fed = ({ name, type, shape }: Value): TypedArray => {
   const count = elements(shape);
   if (type === "float32") return noise(name, shape);
-  return type === "bool" ? new Uint8Array(count).fill(1) : new BigInt64Array(count);
+  if (type === "int64") return new BigInt64Array(count).fill(1n);
+  return new (ARRAYS[type] as Uint8ArrayConstructor)(count).fill(1);
 };
 
 it.each(CASES.map(([op, operands, expected, attributes = {}]) => ({ op, operands, expected, attributes })))(

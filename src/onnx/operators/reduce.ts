@@ -29,6 +29,9 @@ export const REDUCTIONS = {
   ReduceMean: reduction,
   ReduceMax: reduction,
   ReduceMin: reduction,
+  ReduceL1: reduction,
+  ReduceL2: reduction,
+  ReduceProd: reduction,
   ArgMax: {
     attributes: { axis: "int", keepdims: "int", select_last_index: "int" },
     infer: (call) => [{ ...reduced(call, [intAttribute(call, "axis", 0)]), type: "int64" }],
