@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { basename, extname } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import { InvalidArgumentError, Option } from "commander";
 import { DataError, RequestError, reason } from "../errors.js";
 import { testPreprocessing } from "../evaluate/index.js";
@@ -11,7 +11,8 @@ import {
   publishedWeights,
   saveModel,
 } from "../models/index.js";
-import { openWeights } from "../weights/index.js";
+import type { Progress } from "../progress.js";
+import { fetchFromHub, type HubWeights, hubName, hubSettings, openWeights, pinned } from "../weights/index.js";
 import * as cli from "./options.js";
 
 interface Options extends cli.PreprocessingOptions {
@@ -22,20 +23,29 @@ interface Options extends cli.PreprocessingOptions {
   readonly depth?: number;
   readonly classes?: string;
   readonly allowMissing?: RegExp;
+  readonly offline?: boolean;
   readonly mean?: number[];
   readonly std?: number[];
   readonly json?: boolean;
 }
 
-const base = cli.command("import", "Bring pretrained weights in: safetensors or PyTorch checkpoints.", [
-  "fixres import model.safetensors --out models/b0     # with timm's config.json beside it",
-  "fixres import downloaded.pth --weights tf_efficientnet_b0.ap_in1k --out models/b0-ap",
-  "fixres import efficientnet_b3.pth --arch efficientnet_b3 --out models/b3",
-]);
+const base = cli.command(
+  "import",
+  "Bring pretrained weights in: safetensors or PyTorch checkpoints, from disk or the hub.",
+  [
+    "fixres import hub:timm/tf_efficientnet_b0.ns_jft_in1k --out models/b0",
+    "fixres import model.safetensors --out models/b0     # with timm's config.json beside it",
+    "fixres import downloaded.pth --weights tf_efficientnet_b0.ap_in1k --out models/b0-ap",
+    "fixres import efficientnet_b3.pth --arch efficientnet_b3 --out models/b3",
+  ],
+);
 
 export const importCommand = cli
   .withPreprocessing(base)
-  .argument("<file>", "weight file, with names of timm, torchvision or lukemelas/EfficientNet-PyTorch")
+  .argument(
+    "<file>",
+    "weight file, or hub:OWNER/NAME[@REVISION][:FILE], with names of timm, torchvision or lukemelas/EfficientNet-PyTorch",
+  )
   .requiredOption("--out <dir>", "model directory to write")
   .option("--arch <name>", "architecture (default: that of the config.json beside the file; see fixres models)")
   .option(
@@ -54,27 +64,35 @@ export const importCommand = cli
       "parameters, by timm's names, that may be missing and stay fresh",
     ).argParser(pattern),
   )
+  .option("--offline", "of a hub's name take what the cache holds, without the network (or HF_HUB_OFFLINE=1)")
   .addOption(new Option("--mean <r,g,b>", "means of the channels, 0 to 1 (default: ImageNet's)").argParser(channels))
   .addOption(new Option("--std <r,g,b>", "their standard deviations (default: ImageNet's)").argParser(channels))
-  .action(async (file: string, options: Options) => {
-    const { progress } = cli.surroundings();
+  .addHelpText(
+    "after",
+    "\nOf a hub's name the files go to the cache that all clients of the Hugging Face hub share. HF_HUB_CACHE or HF_HOME\n" +
+      "place it, HF_ENDPOINT names a mirror, HF_TOKEN opens private and gated repositories.",
+  )
+  .action(async (given: string, options: Options) => {
     const { mean, std, out, width, depth, allowMissing, json } = options;
-    const config = await pretrainedConfig(file);
-    // What is asked for, what stands beside the file, what the file is called: in that order.
     const asked = options.weights === undefined ? null : publishedWeights(options.weights);
-    const called = PUBLISHED_WEIGHTS.includes(fileName(file)) ? publishedWeights(fileName(file)) : null;
+    const { progress, signal } = cli.surroundings();
+    const { path, config: beside, title, from, origin } = await found(given, options.offline, progress, signal);
+    const config = beside === null ? null : await pretrainedConfig(beside);
+    // What is asked for, what stands beside the file, what the file is called: in that order.
+    const called = PUBLISHED_WEIGHTS.includes(title) ? publishedWeights(title) : null;
     const name = options.arch ?? asked?.architecture ?? config?.architecture ?? called?.architecture;
     if (name === undefined)
       throw new RequestError(
-        `"${file}" has no config.json beside it; say what it is by --weights or --arch, such as tf_efficientnet_b0.`,
+        `"${given}" has no config.json beside it; say what it is by --weights or --arch, such as tf_efficientnet_b0.`,
       );
     const classes = options.classes === undefined ? config?.classes : await lines(options.classes);
-    const source = await openWeights(file);
+    const source = await openWeights(path);
     try {
       const arch = architecture(name, { width, depth });
       const imported = await importModel(source, {
         arch,
-        from: file,
+        from,
+        origin,
         classes,
         allowMissing,
         input: { ...called?.input, ...config?.input, ...asked?.input },
@@ -99,7 +117,42 @@ export const importCommand = cli
     }
   });
 
-const fileName = (file: string): string => basename(file, extname(file));
+/** A weight file with what is known of it. */
+interface Found {
+  readonly path: string;
+  /** Where its `config.json` would be; null where there is none. */
+  readonly config: string | null;
+  /** Its own name, which may be that of published weights. */
+  readonly title: string;
+  /** What it is called from now on. */
+  readonly from: string;
+  readonly origin?: HubWeights["origin"];
+}
+
+/** A weight file on this disk, fetched where the hub's name is given. */
+async function found(
+  given: string,
+  offline: boolean | undefined,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Found> {
+  const name = hubName(given);
+  if (name === null)
+    return {
+      path: given,
+      config: join(dirname(given), "config.json"),
+      title: basename(given, extname(given)),
+      from: given,
+    };
+  const settings = hubSettings();
+  const known = PUBLISHED_WEIGHTS.map((weights) => `timm/${weights}`);
+  const { path, config, origin } = await fetchFromHub(
+    name,
+    { ...settings, offline: offline || settings.offline },
+    { progress, signal, known },
+  );
+  return { path, config, title: basename(name.repo), from: pinned(origin), origin };
+}
 
 function channels(text: string): number[] {
   const values = text.split(",").map(Number);
