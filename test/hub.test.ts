@@ -45,10 +45,10 @@ function importing(
   args: readonly string[],
   { out = `${name}-out`, ...more }: Circumstances & { readonly out?: string } = {},
 ): Promise<Outcome> {
-  const env = { HF_ENDPOINT: hub.endpoint, HF_HOME: at(name), HF_HUB_CACHE: undefined, HF_HUB_OFFLINE: undefined };
+  const unset = { HF_HUB_CACHE: undefined, HUGGINGFACE_HUB_CACHE: undefined, HF_HUB_OFFLINE: undefined };
   return fixres(["import", ...args, ...SMALL, "--out", at(out), "--json"], {
     ...more,
-    env: { ...env, HF_TOKEN: undefined, ...more.env },
+    env: { ...unset, HF_TOKEN: undefined, HF_ENDPOINT: hub.endpoint, HF_HOME: at(name), ...more.env },
   });
 }
 

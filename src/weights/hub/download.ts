@@ -69,8 +69,9 @@ async function fill(connection: Connection, remote: RemoteFile, output: FileHand
     if (size > MEGABYTE) task = progress.start(`fetching ${file}`, whole(size), "MB", whole(at));
     const attempt = (): Promise<void> =>
       ask(connection, url, at === 0 ? {} : { headers: { Range: `bytes=${at}-` } }, async (response, chunks) => {
-        checkTotal(connection, remote, response);
-        if (begin(response) !== at) {
+        checkAnswer(connection, remote, response, at);
+        // Some servers do not heed what they are asked for, and send all of it.
+        if (at > 0 && response.status !== 206) {
           task?.advance(-whole(at));
           at = await emptied(output);
         }
@@ -103,15 +104,13 @@ async function writeAt(file: FileHandle, chunk: Uint8Array, place: number): Prom
   }
 }
 
-/** Where in the file an answer begins: at its start where the server does not heed what it was asked for. */
-const begin = (response: Response): number =>
-  response.status === 206 ? Number(/^bytes (\d+)-/.exec(response.headers.get("Content-Range") ?? "")?.[1]) : 0;
-
-/** A wrong file is refused before it is read, where the answer tells its size. */
-function checkTotal(connection: Connection, remote: RemoteFile, { status, headers }: Response): void {
+/** A wrong part, or a file of another size, is refused before it is read, where the answer tells. */
+function checkAnswer(connection: Connection, remote: RemoteFile, { status, headers }: Response, at: number): void {
   const [, start, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get("Content-Range") ?? "") ?? [];
-  if (status === 206 && start === undefined)
-    throw new MismatchError(`${connection.settings.endpoint} sends a part of ${remote.file} without saying which.`);
+  if (status === 206 && Number(start) !== at)
+    throw new MismatchError(
+      `${connection.settings.endpoint} sends another part of ${remote.file} than it was asked for; run the same command again, and it is fetched afresh.`,
+    );
   const size = status === 206 ? total : headers.has("Content-Encoding") ? null : headers.get("Content-Length");
   if (size !== null && size !== undefined && Number(size) !== remote.size)
     throw Number(size) > remote.size

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { DataError, RequestError } from "../../errors.js";
 import { type Progress, silent } from "../../progress.js";
 import { type Cached, CONFIG, diskError, isCommit, RepositoryCache, WEIGHTS } from "./cache.js";
-import { downloadBlob } from "./download.js";
+import { downloadBlob, type RemoteFile } from "./download.js";
 import { type HubName, pinned } from "./name.js";
 import { type Connection, patientFetch, TIMES, type Times } from "./request.js";
 import type { HubSettings } from "./settings.js";
@@ -42,6 +42,7 @@ const Paths = z.array(
 /**
  * Weights by their name on the hub, with the `config.json` beside them: from the cache that all clients of the hub share, else
  * fetched into it. Of a branch or tag the hub is asked which commit it is now; a full commit that is here needs no network.
+ * @example const { path, config } = await fetchFromHub(hubName("hub:timm/tf_efficientnet_b0.ns_jft_in1k")!, hubSettings());
  * @throws {RequestError} where repository or revision are unknown or closed to us, or offline not here
  * @throws {DataError} where the hub cannot be reached, or sends other than it announces
  */
@@ -51,9 +52,17 @@ export async function fetchFromHub(
   { progress = silent, signal, known = [], times = TIMES }: HubSurroundings = {},
 ): Promise<HubWeights> {
   const cache = new RepositoryCache(settings.cache, name.repo);
+  const found = ({ commit, file }: Cached, hasConfig: boolean): HubWeights => {
+    const origin = { repo: name.repo, commit, file };
+    progress.note(`${pinned(origin)} is in ${settings.cache}`);
+    return { path: cache.pointer(commit, file), config: hasConfig ? cache.pointer(commit, CONFIG) : null, origin };
+  };
   const here = settings.offline || isCommit(name.revision) ? await cache.find(name) : null;
-  if (here !== null && (settings.offline || (await cache.has(here.commit, CONFIG))))
-    return found(cache, name, here, await cache.has(here.commit, CONFIG));
+  if (here !== null) {
+    const hasConfig = await cache.has(here.commit, CONFIG);
+    // Online a name gives the same file whatever has been fetched before, so second choices are no reason not to ask.
+    if (settings.offline || (hasConfig && here.file === (name.file ?? WEIGHTS[0]))) return found(here, hasConfig);
+  }
   if (settings.offline) throw notHere(name, settings);
 
   const connection = { settings, name, known, signal, times, note: progress.note };
@@ -75,16 +84,7 @@ export async function fetchFromHub(
   } catch (error) {
     throw diskError(error, settings.cache);
   }
-  progress.note(`${pinned({ ...name, commit, file })} is in ${settings.cache}`);
-  return found(cache, name, { commit, file }, hasConfig);
-}
-
-function found(cache: RepositoryCache, { repo }: HubName, { commit, file }: Cached, hasConfig: boolean): HubWeights {
-  return {
-    path: cache.pointer(commit, file),
-    config: hasConfig ? cache.pointer(commit, CONFIG) : null,
-    origin: { repo, commit, file },
-  };
+  return found({ commit, file }, hasConfig);
 }
 
 function notHere({ repo, revision, file }: HubName, { cache }: HubSettings): RequestError {
@@ -110,15 +110,20 @@ async function revisionOf(connection: Connection): Promise<{ commit: string; fil
 }
 
 /** Size, hash and address of files. */
-async function announced({ settings, name, ...connection }: Connection, commit: string, files: readonly string[]) {
+async function announced(
+  connection: Connection,
+  commit: string,
+  files: readonly string[],
+): Promise<readonly RemoteFile[]> {
   if (files.length === 0) return [];
+  const { settings, name } = connection;
   const answer = await understood(settings, Paths, () =>
     pathsInfo({
       repo: { type: "model", name: name.repo },
       paths: [...files],
       revision: commit,
       hubUrl: settings.endpoint,
-      fetch: patientFetch({ settings, name, ...connection }),
+      fetch: patientFetch(connection),
     }),
   );
   return files.map((file) => {

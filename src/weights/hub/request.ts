@@ -168,13 +168,16 @@ export function patientFetch(connection: Connection): typeof fetch {
 }
 
 /** A refusal in our terms. The hub tells what is missing in a header, and calls what it hides "not found" or 401. */
-function refusal({ settings, name, known }: Connection, { status, headers }: Response): Error {
+function refusal({ settings, name, known }: Connection, { status, headers, url }: Response): Error {
   const { endpoint, token } = settings;
   const { repo, revision } = name;
   if (status === 408 || status === 429 || status >= 500) {
     const seconds = Number(headers.get("Retry-After"));
     return new TransientError(`${endpoint} answers ${status}`, { waitMs: seconds > 0 ? seconds * 1000 : 0 });
   }
+  // Its address is signed, and not shown.
+  if (new URL(url).origin !== new URL(endpoint).origin)
+    return new DataError(`the host of the files of "${repo}" answers ${status}; run the same command again later.`);
   const code = headers.get("X-Error-Code");
   if (code === "RevisionNotFound")
     return new RequestError(`"${repo}" has no revision "${revision}"; give a branch, a tag or a commit behind the @.`);
@@ -186,6 +189,8 @@ function refusal({ settings, name, known }: Connection, { status, headers }: Res
   if (status === 401 || status === 404) {
     const near = nearNames(repo, known);
     const meant = near.length === 0 ? "" : ` Did you mean ${near.map((other) => `hub:${other}`).join(" or ")}?`;
+    if (status === 401 && token !== undefined)
+      return new RequestError(`HF_TOKEN is not valid at ${endpoint}, or there is no "${repo}" for it.${meant}`);
     return new RequestError(`${endpoint} has no repository "${repo}".${meant} If it is private, ${account}.`);
   }
   return new DataError(`${endpoint} answers ${status} for "${repo}"; check HF_ENDPOINT.`);
