@@ -12,10 +12,20 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs the `fixres` command as a user does. @param kill - ends it by SIGKILL once stderr holds this text */
-export function fixres(args: readonly string[], { kill }: { kill?: string } = {}): Promise<Outcome> {
+export interface Circumstances {
+  /** Ends it by SIGKILL once stderr holds this text. */
+  readonly kill?: string;
+  /** Variables beside those of this process; undefined ones are taken away. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+/** Runs the `fixres` command as a user does. */
+export function fixres(args: readonly string[], { kill, env }: Circumstances = {}): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [MAIN, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [MAIN, ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...env },
+    });
     let [stdout, stderr] = ["", ""];
     child.stdout.on("data", (chunk: Buffer) => {
       stdout += chunk.toString();

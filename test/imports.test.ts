@@ -75,6 +75,7 @@ describe("import order", () => {
   it.each([
     ["onnxruntime-node", "runtime"],
     ["sharp", "data", "report"],
+    ["@huggingface/hub", "weights"],
     ["commander", "cli"],
     ["cli-progress", "cli"],
   ])("imports %s where it belongs", (library, ...folders) => {

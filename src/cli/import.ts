@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { basename, extname } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import { InvalidArgumentError, Option } from "commander";
 import { DataError, RequestError, reason } from "../errors.js";
 import { testPreprocessing } from "../evaluate/index.js";
@@ -13,7 +13,7 @@ import {
   saveModel,
 } from "../models/index.js";
 import type { Progress } from "../progress.js";
-import { openWeights } from "../weights/index.js";
+import { fetchFromHub, type HubWeights, hubName, hubSettings, openWeights, pinned } from "../weights/index.js";
 import * as cli from "./options.js";
 
 interface Options extends cli.PreprocessingOptions {
@@ -24,21 +24,27 @@ interface Options extends cli.PreprocessingOptions {
   readonly depth?: number;
   readonly classes?: string;
   readonly allowMissing?: RegExp;
+  readonly offline?: boolean;
   readonly json?: boolean;
 }
 
-const base = cli.command("import", "Bring pretrained weights in: safetensors, PyTorch checkpoints, ONNX classifiers.", [
-  "fixres import model.safetensors --out models/b0     # with timm's config.json beside it",
-  "fixres import downloaded.pth --weights tf_efficientnet_b0.ap_in1k --out models/b0-ap",
-  "fixres import efficientnet_b3.pth --arch efficientnet_b3 --out models/b3",
-  "fixres import resnet50.onnx --classes names.txt --resolution 224 --out models/resnet50",
-]);
+const base = cli.command(
+  "import",
+  "Bring pretrained weights in: safetensors, PyTorch checkpoints or ONNX classifiers, from disk or the hub.",
+  [
+    "fixres import hub:timm/tf_efficientnet_b0.ns_jft_in1k --out models/b0",
+    "fixres import model.safetensors --out models/b0     # with timm's config.json beside it",
+    "fixres import downloaded.pth --weights tf_efficientnet_b0.ap_in1k --out models/b0-ap",
+    "fixres import efficientnet_b3.pth --arch efficientnet_b3 --out models/b3",
+    "fixres import resnet50.onnx --classes names.txt --resolution 224 --out models/resnet50",
+  ],
+);
 
 export const importCommand = cli
   .withPreprocessing(base)
   .argument(
     "<file>",
-    "weight file, with names of timm, torchvision or lukemelas/EfficientNet-PyTorch, or an ONNX classifier",
+    "weight file, or hub:OWNER/NAME[@REVISION][:FILE], with names of timm, torchvision or lukemelas/EfficientNet-PyTorch, or an ONNX classifier",
   )
   .requiredOption("--out <dir>", "model directory to write")
   .option("--arch <name>", "architecture (default: that of the config.json beside the file; see fixres models)")
@@ -58,29 +64,38 @@ export const importCommand = cli
       "parameters, by timm's names, that may be missing and stay fresh",
     ).argParser(pattern),
   )
-  .action(async (file: string, options: Options) => {
-    const { progress } = cli.surroundings();
+  .option("--offline", "of a hub's name take what the cache holds, without the network (or HF_HUB_OFFLINE=1)")
+  .addHelpText(
+    "after",
+    "\nOf a hub's name the files go to the cache that all clients of the Hugging Face hub share. HF_HUB_CACHE or HF_HOME\n" +
+      "place it, HF_ENDPOINT names a mirror, HF_TOKEN opens private and gated repositories.",
+  )
+  .action(async (given: string, options: Options) => {
     const { mean, std, out, width, depth, allowMissing, json } = options;
-    const config = await pretrainedConfig(file);
-    if (file.endsWith(".onnx")) {
-      await importOnnx(file, options, config, progress);
+    const asked = options.weights === undefined ? null : publishedWeights(options.weights);
+    const { progress, signal } = cli.surroundings();
+    const weights = await found(given, options.offline, progress, signal);
+    const { path, config: beside, title, from, origin } = weights;
+    const config = beside === null ? null : await pretrainedConfig(beside);
+    if (path.endsWith(".onnx")) {
+      await importOnnx(weights, options, config, progress);
       return;
     }
     // What is asked for, what stands beside the file, what the file is called: in that order.
-    const asked = options.weights === undefined ? null : publishedWeights(options.weights);
-    const called = PUBLISHED_WEIGHTS.includes(fileName(file)) ? publishedWeights(fileName(file)) : null;
+    const called = PUBLISHED_WEIGHTS.includes(title) ? publishedWeights(title) : null;
     const name = options.arch ?? asked?.architecture ?? config?.architecture ?? called?.architecture;
     if (name === undefined)
       throw new RequestError(
-        `"${file}" has no config.json beside it; say what it is by --weights or --arch, such as tf_efficientnet_b0.`,
+        `"${given}" has no config.json beside it; say what it is by --weights or --arch, such as tf_efficientnet_b0.`,
       );
     const classes = options.classes === undefined ? config?.classes : await lines(options.classes);
-    const source = await openWeights(file);
+    const source = await openWeights(path);
     try {
       const arch = architecture(name, { width, depth });
       const imported = await importModel(source, {
         arch,
-        from: file,
+        from,
+        origin,
         classes,
         allowMissing,
         input: { ...called?.input, ...config?.input, ...asked?.input },
@@ -107,16 +122,16 @@ export const importCommand = cli
 
 /** A classifier as an ONNX file with what the options, or a config.json beside it, say of it. */
 async function importOnnx(
-  file: string,
+  { path, from, origin }: Found,
   options: Options,
   config: PretrainedConfig | null,
   progress: Progress,
 ): Promise<void> {
   const { out, arch, weights, json } = options;
   if (arch !== undefined || weights !== undefined)
-    throw new RequestError(`"${file}" says itself what network it holds; leave --arch and --weights out.`);
+    throw new RequestError(`"${from}" says itself what network it holds; leave --arch and --weights out.`);
   const given = { mean: config?.input?.mean, std: config?.input?.std, ...options };
-  const model = await cli.openModel(file, given, progress);
+  const model = await cli.openModel(path, given, progress);
   const classes = options.classes === undefined ? config?.classes : await lines(options.classes);
   if (classes !== undefined && classes.length !== model.classes.length)
     throw new RequestError(
@@ -127,7 +142,12 @@ async function importOnnx(
     ...model,
     classes: classes ?? model.classes,
     input: { ...input, ...testPreprocessing(input, options) },
-    provenance: classes === undefined ? model.provenance : model.provenance.map(({ unnamed: _, ...rest }) => rest),
+    provenance: model.provenance.map(({ unnamed, ...rest }) => ({
+      ...rest,
+      from,
+      ...origin,
+      ...(unnamed && classes === undefined ? { unnamed } : {}),
+    })),
   };
   cli.sayPreprocessing(imported, progress);
   await saveModel(out, imported);
@@ -139,7 +159,42 @@ async function importOnnx(
   );
 }
 
-const fileName = (file: string): string => basename(file, extname(file));
+/** A weight file with what is known of it. */
+interface Found {
+  readonly path: string;
+  /** Where its `config.json` would be; null where there is none. */
+  readonly config: string | null;
+  /** Its own name, which may be that of published weights. */
+  readonly title: string;
+  /** What it is called from now on. */
+  readonly from: string;
+  readonly origin?: HubWeights["origin"];
+}
+
+/** A weight file on this disk, fetched where the hub's name is given. */
+async function found(
+  given: string,
+  offline: boolean | undefined,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Found> {
+  const name = hubName(given);
+  if (name === null)
+    return {
+      path: given,
+      config: join(dirname(given), "config.json"),
+      title: basename(given, extname(given)),
+      from: given,
+    };
+  const settings = hubSettings();
+  const known = PUBLISHED_WEIGHTS.map((weights) => `timm/${weights}`);
+  const { path, config, origin } = await fetchFromHub(
+    name,
+    { ...settings, offline: offline || settings.offline },
+    { progress, signal, known },
+  );
+  return { path, config, title: basename(name.repo), from: pinned(origin), origin };
+}
 
 function pattern(text: string): RegExp {
   try {

@@ -65,12 +65,16 @@ export interface PreprocessingOptions extends Partial<TestPreprocessing> {
 /** What a MODEL argument may be, for helps. */
 export const MODEL = "model directory, or an ONNX classifier";
 
-function channels(text: string): number[] {
-  const values = text.split(",").map(Number);
-  if (values.length !== 3 || values.some((value) => !(value >= 0 && value <= 1)))
-    throw new InvalidArgumentError("Give three numbers from 0 to 1, such as 0.5,0.5,0.5.");
-  return values;
-}
+/** A number a channel, of 0 to 1, or above 0 where it divides. */
+const channels =
+  (divides: boolean) =>
+  (text: string): number[] => {
+    const values = text.split(",").map(Number);
+    if (values.length === 3 && values.every((value) => value <= 1 && (divides ? value > 0 : value >= 0))) return values;
+    throw new InvalidArgumentError(
+      `Give three numbers ${divides ? "above 0 and up to" : "from 0 to"} 1, such as 0.5,0.5,0.5.`,
+    );
+  };
 
 /** A model as a command takes it: what had to be assumed is said aloud, and options go before what it says. */
 export async function openModel(path: string, { mean, std }: PreprocessingOptions, progress: Progress): Promise<Model> {
@@ -88,9 +92,11 @@ export function withPreprocessing(to: Command): Command {
     .addOption(
       new Option("--crop-mode <mode>", "how a rectangle becomes a square (default: the model's)").choices(CROP_MODES),
     )
-    .addOption(new Option("--mean <r,g,b>", "means of the channels, 0 to 1 (default: the model's)").argParser(channels))
     .addOption(
-      new Option("--std <r,g,b>", "their standard deviations, 0 to 1 (default: the model's)").argParser(channels),
+      new Option("--mean <r,g,b>", "means of the channels, 0 to 1 (default: the model's)").argParser(channels(false)),
+    )
+    .addOption(
+      new Option("--std <r,g,b>", "their standard deviations, 0 to 1 (default: the model's)").argParser(channels(true)),
     );
 }
 

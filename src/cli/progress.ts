@@ -10,7 +10,8 @@ export function stderrProgress(): Progress {
   return {
     start: process.stderr.isTTY ? bar : lines,
     note: (text) => {
-      process.stderr.write(`${text}\n`);
+      // On a terminal in the place of a bar that may stand there; it draws itself anew below.
+      process.stderr.write(`${process.stderr.isTTY ? "\r\u001b[K" : ""}${text}\n`);
     },
   };
 }

@@ -1,6 +1,6 @@
 import { DataError, RequestError } from "../errors.js";
 import { type Shape, sameShape, showShape } from "../onnx/index.js";
-import type { Tensor, WeightSource } from "../weights/index.js";
+import type { HubWeights, Tensor, WeightSource } from "../weights/index.js";
 import type { EfficientNet, InputSpec } from "./directory.js";
 import { defaultInput } from "./directory.js";
 import type { Architecture } from "./family.js";
@@ -12,6 +12,8 @@ export interface ImportOptions {
   readonly arch: Architecture;
   /** What the provenance calls the file. */
   readonly from: string;
+  /** Where on the hub it comes from, which the provenance keeps. */
+  readonly origin?: HubWeights["origin"];
   /** Class names in the order of the outputs; unless given ImageNet's ids for 1,000, numbers for any other count. */
   readonly classes?: readonly string[];
   /** What is known of the weights' preprocessing; the architecture's own for the rest. */
@@ -42,7 +44,7 @@ const COUNTERS = /\.num_batches_tracked$/;
  * @throws {DataError} listing what is missing, left over or of another shape
  */
 export async function importModel(source: WeightSource, options: ImportOptions): Promise<Imported> {
-  const { from, allowMissing, input = {}, seed = 0 } = options;
+  const { from, origin, allowMissing, input = {}, seed = 0 } = options;
   const scheme = schemeOf(source.tensors);
   if (scheme === null) {
     const shown = [...source.tensors.keys()].slice(0, 3).join(", ");
@@ -88,6 +90,7 @@ export async function importModel(source: WeightSource, options: ImportOptions):
   const done = {
     what: "imported" as const,
     from,
+    ...origin,
     scheme,
     ...(options.classes || count === 1000 ? {} : { unnamed: true }),
   };

@@ -1,5 +1,4 @@
 import { stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import { z } from "zod";
 import { readJson } from "../files.js";
 import type { InputSpec } from "./directory.js";
@@ -30,11 +29,10 @@ export interface PretrainedConfig {
 }
 
 /**
- * Reads the `config.json` beside a weight file, or gives null where there is none.
+ * Reads the `config.json` that belongs to a weight file, or gives null where there is none.
  * @throws {DataError} where it is not timm's
  */
-export async function pretrainedConfig(weights: string): Promise<PretrainedConfig | null> {
-  const path = join(dirname(weights), "config.json");
+export async function pretrainedConfig(path: string): Promise<PretrainedConfig | null> {
   if ((await stat(path).catch(() => null)) === null) return null;
   const { architecture, label_names, pretrained_cfg: given } = await readJson(path, Config, "configuration");
   const input: Partial<InputSpec> = {
