@@ -36,6 +36,11 @@ export interface SerializeOptions {
   readonly bind?: (parameter: Value) => Binding;
   /** Free-form facts that travel with the file, such as class names. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /**
+   * Names of dimensions that are left open, by the name of an input or output and the axis: { pixels: { 0: "batch" } }. Nothing
+   * in the graph may depend on the size that they have here.
+   */
+  readonly open?: Readonly<Record<string, Readonly<Record<number, string>>>>;
 }
 
 /**
@@ -47,7 +52,7 @@ export interface SerializeOptions {
  */
 export function serialize(
   graph: Graph,
-  { bind = () => ({ kind: "input" }), metadata = {} }: SerializeOptions = {},
+  { bind = () => ({ kind: "input" }), metadata = {}, open = {} }: SerializeOptions = {},
 ): Uint8Array {
   const outputs = Object.entries(graph.outputs);
   const roots = Object.values(graph.outputs);
@@ -57,7 +62,7 @@ export function serialize(
   const nameOf = namesOf(graph, parameters, nodes);
 
   const initializer: TensorProto[] = [];
-  const inputs = graph.inputs.map((value) => valueInfo(value.name, value));
+  const inputs = graph.inputs.map((value) => valueInfo(value.name, value, open[value.name]));
   for (const parameter of parameters) {
     const binding = bind(parameter);
     if (binding.kind === "input") inputs.push(valueInfo(parameter.name, parameter));
@@ -82,7 +87,7 @@ export function serialize(
     node: [...constants, ...computed, ...identities],
     initializer,
     input: inputs,
-    output: outputs.map(([name, value]) => valueInfo(name, value)),
+    output: outputs.map(([name, value]) => valueInfo(name, value, open[name])),
   });
   const model = create(ModelProtoSchema, {
     irVersion: 9n,
@@ -149,7 +154,7 @@ const constantNode = (name: string, value: Value, data: TypedArray) =>
     ],
   });
 
-const valueInfo = (name: string, { type, shape }: TensorType) =>
+const valueInfo = (name: string, { type, shape }: TensorType, open: Readonly<Record<number, string>> = {}) =>
   create(ValueInfoProtoSchema, {
     name,
     type: {
@@ -157,11 +162,16 @@ const valueInfo = (name: string, { type, shape }: TensorType) =>
         case: "tensorType",
         value: {
           elemType: TYPE_CODES[type],
-          shape: { dim: shape.map((n) => ({ value: { case: "dimValue" as const, value: BigInt(n) } })) },
+          shape: { dim: shape.map((n, axis) => ({ value: dimension(n, open[axis]) })) },
         },
       },
     },
   });
+
+const dimension = (size: number, symbol: string | undefined) =>
+  symbol === undefined
+    ? { case: "dimValue" as const, value: BigInt(size) }
+    : { case: "dimParam" as const, value: symbol };
 
 function tensorProto(value: Value, binding: StoredBinding): TensorProto {
   const tensor = create(TensorProtoSchema, {

@@ -152,6 +152,29 @@ export const LAYOUT = {
       return [{ type, shape: reshaped(call, shape, wanted) }];
     },
   },
+  Resize: {
+    attributes: {
+      antialias: "int",
+      axes: "ints",
+      coordinate_transformation_mode: "string",
+      cubic_coeff_a: "float",
+      exclude_outside: "int",
+      extrapolation_value: "float",
+      keep_aspect_ratio_policy: "string",
+      mode: "string",
+      nearest_mode: "string",
+    },
+    infer(call) {
+      const { type, shape } = required(call, 0);
+      if (call.attributes.axes !== undefined) unsupported(call, "axes are not supported; give the sizes of all.");
+      const [scales, sizes] = [call.inputs[2], call.inputs[3]];
+      const wanted = sizes
+        ? constantInts(call, 3)
+        : constantInts(call, scales ? 2 : 3).map((scale, axis) => Math.floor(scale * (shape[axis] ?? 0)));
+      if (wanted.length !== shape.length) reject(call, `${wanted.length} sizes do not fit its axes.`);
+      return [{ type, shape: wanted }];
+    },
+  },
   Slice: {
     attributes: {},
     infer(call) {

@@ -86,6 +86,7 @@ const CASES: readonly Case[] = [
   ["Pad", [[2, 5], ints(-1, 2), null, ints(1)], [2, 6]],
   ["Reshape", [[2, 3, 5], ints(0, -1)], [2, 15]],
   ["Reshape", [[2, 3], ints(3, 1, 2)], [3, 1, 2]],
+  ["Resize", [[1, 3, 8, 6], null, null, ints(1, 3, 4, 9)], [1, 3, 4, 9], { mode: "cubic", antialias: 1 }],
   ["Slice", [[5, 7], ints(1), ints(-1)], [3, 7]],
   ["Slice", [[5, 7], ints(-1), ints(-LAST), ints(1), ints(-1)], [5, 7]],
   ["Slice", [[5, 7], ints(-2, 3), ints(0, 3), ints(1, 0), ints(-2, 1)], [0, 3]],

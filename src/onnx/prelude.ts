@@ -1,0 +1,117 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { attributeProto } from "./attributes.js";
+import type { Attributes } from "./graph.js";
+import { OPERATORS, type OperatorName } from "./operators/index.js";
+import { TYPE_CODES } from "./operators/layout.js";
+import type { Operator } from "./operators/operator.js";
+import type { OnnxFile } from "./parse.js";
+import {
+  AttributeProto_AttributeType,
+  AttributeProtoSchema,
+  ModelProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  TensorProtoSchema,
+  ValueInfoProtoSchema,
+} from "./proto/onnx_pb.js";
+
+/** A node by the names of its operands, of shapes that are known only when it runs. */
+export interface OpenNode {
+  readonly op: OperatorName | "Shape";
+  readonly inputs: readonly string[];
+  readonly output: string;
+  readonly attributes?: Attributes;
+}
+
+/** What is computed before a model's input, from another one of the same element type. */
+export interface Prelude {
+  /** Names of the dimensions of its input, or their sizes; it is called as the model's was. */
+  readonly dimensions: readonly (string | number)[];
+  /** Vectors of whole numbers, and numbers by themselves, by name. */
+  readonly constants: Readonly<Record<string, readonly number[] | number>>;
+  readonly nodes: readonly OpenNode[];
+}
+
+/** What follows a prelude's name of a value that takes the place of the model's input. */
+const REPLACED = "/inside";
+
+/**
+ * Puts nodes before the one input of a model. The last of them gives the model's old input, under the name of that with
+ * `/inside`.
+ */
+export function withPrelude(bytes: Uint8Array, { dimensions, constants, nodes }: Prelude): Uint8Array {
+  const model = fromBinary(ModelProtoSchema, bytes);
+  const graph = model.graph!;
+  const input = graph.input[0]!;
+  const { name } = input;
+  const inside = name + REPLACED;
+  for (const node of graph.node) node.input = node.input.map((operand) => (operand === name ? inside : operand));
+  const made = nodes.map(({ op, inputs, output, attributes = {} }, i) => {
+    const kinds = op === "Shape" ? {} : (OPERATORS[op] as Operator).attributes;
+    return create(NodeProtoSchema, {
+      name: `prelude/${op}_${i}`,
+      opType: op,
+      input: inputs.map((operand) => (operand === "" || operand === name ? operand : `prelude/${operand}`)),
+      output: [i === nodes.length - 1 ? inside : `prelude/${output}`],
+      attribute: Object.entries(attributes).map(([key, value]) => attributeProto(key, kinds[key]!, value)),
+    });
+  });
+  const element = input.type!.value.case === "tensorType" ? input.type!.value.value.elemType : TYPE_CODES.uint8;
+  graph.input = [
+    create(ValueInfoProtoSchema, {
+      name,
+      type: {
+        value: {
+          case: "tensorType",
+          value: {
+            elemType: element,
+            shape: {
+              dim: dimensions.map((size) => ({
+                value:
+                  typeof size === "string"
+                    ? { case: "dimParam" as const, value: size }
+                    : { case: "dimValue" as const, value: BigInt(size) },
+              })),
+            },
+          },
+        },
+      },
+    }),
+  ];
+  graph.node = [
+    ...Object.entries(constants).map(([key, value]) => constant(`prelude/${key}`, value)),
+    ...made,
+    ...graph.node,
+  ];
+  return toBinary(ModelProtoSchema, model);
+}
+
+function constant(name: string, value: readonly number[] | number): NodeProto {
+  const values = typeof value === "number" ? [value] : value;
+  const t = create(TensorProtoSchema, {
+    name,
+    dataType: TYPE_CODES.int64,
+    dims: typeof value === "number" ? [] : [BigInt(values.length)],
+    rawData: new Uint8Array(BigInt64Array.from(values, BigInt).buffer),
+  });
+  const type = AttributeProto_AttributeType.TENSOR;
+  const attribute = [create(AttributeProtoSchema, { name: "value", type, t })];
+  return create(NodeProtoSchema, { name, opType: "Constant", output: [name], attribute });
+}
+
+/** The model without the prelude that `withPrelude` put before it, or as it is. @param shape - of the input inside */
+export function withoutPrelude(file: OnnxFile, shape: readonly number[]): OnnxFile {
+  const [input] = file.graph.input;
+  const inside = `${input?.name}${REPLACED}`;
+  const last = file.graph.node.findIndex(({ output }) => output.includes(inside));
+  if (input === undefined || last < 0) return file;
+  const dim = shape.map((n) => ({ value: { case: "dimValue" as const, value: BigInt(n) } }));
+  const tensor = input.type?.value.case === "tensorType" ? input.type.value.value : null;
+  const elemType = tensor?.elemType ?? TYPE_CODES.uint8;
+  const own = create(ValueInfoProtoSchema, {
+    name: inside,
+    type: { value: { case: "tensorType", value: { elemType, shape: { dim } } } },
+  });
+  const node = file.graph.node.filter(({ name }, i) => i > last || !name.startsWith("prelude/"));
+  return { ...file, graph: { ...file.graph, input: [own], node } };
+}
