@@ -11,6 +11,7 @@ const ORDER = [
   "autodiff",
   "runtime",
   "weights",
+  "pixels",
   "models",
   "data",
   "evaluate",
