@@ -18,6 +18,7 @@ const ORDER = [
   "train",
   "fixres",
   "report",
+  "web",
   "cli",
 ];
 
