@@ -9,6 +9,7 @@ import {
 } from "../pixels/index.js";
 import { type Description, describe } from "./description.js";
 import { openWebSession, type WebSession, type WebSessionOptions } from "./engine.js";
+import { fetchBytes } from "./fetch.js";
 import { type PictureSource, readPicture } from "./picture.js";
 
 export interface LoadOptions extends WebSessionOptions {
@@ -52,7 +53,12 @@ export async function loadClassifier(
   { maxPixels = MAX_PIXELS, ...options }: LoadOptions = {},
 ): Promise<Classifier> {
   const name = typeof source === "string" || source instanceof URL ? String(source) : "model";
-  const bytes = await bytesOf(source, name);
+  const bytes =
+    typeof source === "string" || source instanceof URL
+      ? await fetchBytes(source, `model "${name}"`)
+      : source instanceof Uint8Array
+        ? source
+        : new Uint8Array(source);
   const description = describe(bytes, name);
   const session = await openWebSession(bytes, name, options);
   try {
@@ -60,18 +66,6 @@ export async function loadClassifier(
   } catch (error) {
     await session.dispose();
     throw error;
-  }
-}
-
-async function bytesOf(source: string | URL | ArrayBuffer | Uint8Array, name: string): Promise<Uint8Array> {
-  if (source instanceof Uint8Array) return source;
-  if (source instanceof ArrayBuffer) return new Uint8Array(source);
-  try {
-    const response = await fetch(source);
-    if (!response.ok) throw new Error(`${response.status} ${response.statusText}`.trim());
-    return new Uint8Array(await response.arrayBuffer());
-  } catch (error) {
-    throw new DataError(`model "${name}" cannot be fetched: ${reason(error)}.`);
   }
 }
 

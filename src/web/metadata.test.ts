@@ -64,7 +64,9 @@ describe("readMetadata", () => {
   });
 
   it("refuses a text that is not UTF-8", () => {
-    expect(() => readMetadata(entry(field(1, ...A), field(2, 0xff)), "a", "m")).toThrow(DataError);
+    const read = () => readMetadata(entry(field(1, ...A), field(2, 0xff)), "a", "m");
+    expect(read).toThrow(DataError);
+    expect(read).toThrow("(the text at byte 7 is not UTF-8)");
   });
 
   it("ends on every cut and on bytes changed at random, with a value or a DataError", () => {

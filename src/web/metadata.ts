@@ -30,19 +30,24 @@ export function readMetadata(model: Uint8Array, key: string, name: string): stri
     }
     return found;
   } catch (error) {
-    const fault = error instanceof WireError || error instanceof TypeError ? error.message : null;
-    if (fault === null) throw error;
+    if (!(error instanceof WireError)) throw error;
     throw new DataError(
-      `model "${name}" is no ONNX file, or a damaged one (${fault}); give what \`fixres export\` wrote. A server may have answered with a page instead.`,
+      `model "${name}" is no ONNX file, or a damaged one (${error.message}); give what \`fixres export\` wrote. A server may have answered with a page instead.`,
     );
   }
 }
 
 class WireError extends Error {}
 
-/** A text in UTF-8, "" where the field is left out. @throws {TypeError} where it is not UTF-8 */
-const text = (bytes: Uint8Array, field: Field | undefined): string =>
-  field === undefined ? "" : new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(field.from, field.to));
+/** A text in UTF-8, "" where the field is left out. */
+function text(bytes: Uint8Array, field: Field | undefined): string {
+  if (field === undefined) return "";
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(field.from, field.to));
+  } catch {
+    throw new WireError(`the text at byte ${field.from} is not UTF-8`);
+  }
+}
 
 /** The fields of the message in bytes `start` to `end`. @throws {WireError} at the first that cannot be */
 function* fields(bytes: Uint8Array, start: number, end: number): Generator<Field> {

@@ -1,5 +1,6 @@
 import { DataError, FixresError, reason } from "../errors.js";
 import type { Picture } from "../pixels/index.js";
+import { fetchBytes } from "./fetch.js";
 import { readHeader } from "./header.js";
 import { readStraight } from "./straight.js";
 
@@ -19,8 +20,13 @@ const TILE = 2048;
  * @throws {DataError} where it cannot be fetched, is no picture, is damaged, too large, or not readable for this page
  */
 export async function readPicture(source: PictureSource, maxPixels: number): Promise<Picture> {
-  if (typeof source === "string" || source instanceof URL) return fetched(String(source), maxPixels);
-  if (source instanceof Blob) return decoded(source, nameOf(source), maxPixels);
+  if (typeof source === "string" || source instanceof URL) {
+    const url = String(source);
+    // An address can hold the whole picture.
+    const name = url.length > 100 ? `${url.slice(0, 97)}...` : url;
+    return decoded(await fetchBytes(url, `picture "${name}"`), name, maxPixels);
+  }
+  if (source instanceof Blob) return decoded(new Uint8Array(await source.arrayBuffer()), nameOf(source), maxPixels);
   if (source instanceof ImageData) {
     const { width, height, data } = source;
     checkSize({ width, height }, "picture", maxPixels);
@@ -32,23 +38,10 @@ export async function readPicture(source: PictureSource, maxPixels: number): Pro
   return shown(source, maxPixels);
 }
 
-async function fetched(url: string, maxPixels: number): Promise<Picture> {
-  const name = url.length > 100 ? `${url.slice(0, 97)}...` : url;
-  let blob: Blob;
-  try {
-    const response = await fetch(url);
-    if (!response.ok) throw new Error(`${response.status} ${response.statusText}`.trim());
-    blob = await response.blob();
-  } catch (error) {
-    throw new DataError(`picture "${name}" cannot be fetched: ${reason(error)}.`);
-  }
-  return decoded(blob, name, maxPixels);
-}
-
 const nameOf = (blob: Blob): string => ("name" in blob && typeof blob.name === "string" ? blob.name : "picture");
 
-async function decoded(blob: Blob, name: string, maxPixels: number): Promise<Picture> {
-  const bytes = new Uint8Array(await blob.arrayBuffer());
+/** @param bytes - are changed */
+async function decoded(bytes: Uint8Array<ArrayBuffer>, name: string, maxPixels: number): Promise<Picture> {
   const { width, height, exif } = readHeader(bytes, name);
   checkSize({ width, height }, name, maxPixels);
   // A name that no decoder knows hides the orientation in the block; all else stays where it is.
