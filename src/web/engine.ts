@@ -55,7 +55,9 @@ export async function openWebSession(
   if (wasmPaths !== undefined) env.wasm.wasmPaths = wasmPaths;
   if (threads !== undefined) env.wasm.numThreads = threads;
   const session = await inTurn(() => Session.create(model, { executionProviders: [device] })).catch((error) => {
-    throw new FailedError(`ONNX Runtime could not open model "${name}" on ${device}: ${reason(error)}.`);
+    // Its own words name neither file nor cure.
+    const hint = reason(error).includes("no available backend") ? " Are its .wasm files where wasmPaths says?" : "";
+    throw new FailedError(`ONNX Runtime could not open model "${name}" on ${device}: ${reason(error)}.${hint}`);
   });
   const dispose = (): Promise<void> => inTurn(() => session.release());
   const [input] = session.inputMetadata;

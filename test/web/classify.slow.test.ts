@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -7,9 +7,8 @@ import { predict, testPreprocessing } from "../../src/evaluate/index.js";
 import { exportOnnx, loadModel } from "../../src/models/index.js";
 import { GraphBuilder, serialize } from "../../src/onnx/index.js";
 import { encoded, pattern } from "../../src/pictures.testing.js";
-import { testTransform } from "../../src/pixels/index.js";
-import { type Server, serve } from "./browser.js";
-import { freeBatch, freeSize, nodeLogits, relativeDifference, uneven } from "./exports.js";
+import { ROOT, type Server, serve } from "./browser.js";
+import { freeBatch, freeSize, nodeLogits, nodePixels, relativeDifference, uneven } from "./exports.js";
 import { type OpenedPage, openPage } from "./open.js";
 import { pictureFiles, png16 } from "./pictures.js";
 
@@ -46,12 +45,9 @@ const pageLogits = (model: string, picture: string): Promise<number[]> =>
     [model, picture],
   );
 
-/** What an export of that resolution takes of a file, in Node. */
-async function nodePixels(file: Buffer, resolution: number): Promise<Uint8Array> {
-  const pixels = new Uint8Array(resolution ** 2 * 3);
-  testTransform(testPreprocessing(small.input, { resolution })).apply(await decodePicture(file), pixels, 0);
-  return pixels;
-}
+/** What an export of the small network takes of a file, in Node. */
+const taken = async (file: Buffer, resolution: number): Promise<Uint8Array> =>
+  nodePixels(small, await decodePicture(file), resolution);
 
 describe("logits in the page are those of onnxruntime-node", () => {
   it("for a small network, at an odd resolution too", async () => {
@@ -62,21 +58,24 @@ describe("logits in the page are those of onnxruntime-node", () => {
       ["/odd.onnx", odd, 33],
     ] as const) {
       for (const name of ["rgb.png", "portrait.png", "quality-75.jpg", "turned.jpg", "translucent.webp"]) {
-        const expected = await nodeLogits(model, await nodePixels(files[name]!, resolution));
+        const expected = await nodeLogits(model, await taken(files[name]!, resolution));
         expect(relativeDifference(await pageLogits(path, `/${name}`), expected), name).toBeLessThan(TOLERANCE);
       }
     }
+    // Pictures do make a difference that would be seen.
+    const other = await nodeLogits(smallExport, await taken(files["portrait.png"]!, 64));
+    expect(relativeDifference(await pageLogits("/small.onnx", "/rgb.png"), other)).toBeGreaterThan(100 * TOLERANCE);
   });
 
   it("for B0 at its full size", async () => {
     const model = exportOnnx(uneven("efficientnet_b0", {}, 1000));
     opened.server.files.set("/b0.onnx", model);
-    const expected = await nodeLogits(model, await nodePixels(files["rgb.png"]!, 224));
+    const expected = await nodeLogits(model, await taken(files["rgb.png"]!, 224));
     expect(relativeDifference(await pageLogits("/b0.onnx", "/rgb.png"), expected)).toBeLessThan(TOLERANCE);
   });
 
   it("for exports of several pictures a run, and of any number", async () => {
-    const pixels = await nodePixels(files["rgb.png"]!, 64);
+    const pixels = await taken(files["rgb.png"]!, 64);
     const expected = await nodeLogits(smallExport, pixels);
     opened.server.files.set("/batch.onnx", exportOnnx(small, { resolution: 64, batch: 3 }));
     opened.server.files.set("/free-batch.onnx", freeBatch(smallExport));
@@ -283,6 +282,34 @@ describe("one error says what is wrong", () => {
   });
 });
 
+it("finds ONNX Runtime's files where wasmPaths says", async () => {
+  const { page, server } = opened;
+  const load = async (wasmPaths: string | { wasm: string }): Promise<{ outcome: string; asked: string[] }> => {
+    // Each page reads the paths once.
+    await page.reload();
+    await page.waitForFunction(() => globalThis.fixres !== undefined);
+    const asked: string[] = [];
+    const note = (request: { url(): string }) => asked.push(request.url().replace(server.origin, ""));
+    page.on("request", note);
+    const outcome = await page.evaluate(
+      (paths) => fixres.loadClassifier("/small.onnx", { wasmPaths: paths }).then(() => "loaded", String),
+      wasmPaths,
+    );
+    page.off("request", note);
+    return { outcome, asked: asked.filter((path) => path.startsWith("/ort/")) };
+  };
+  const missing = await load({ wasm: "/ort/none.wasm" });
+  expect(missing.outcome).toContain(
+    'FailedError: ONNX Runtime could not open model "/small.onnx" on wasm: no available backend',
+  );
+  expect(missing.outcome).toContain("Are its .wasm files where wasmPaths says?");
+  for (const name of ["ort-wasm-simd-threaded.wasm", "ort-wasm-simd-threaded.mjs"])
+    server.files.set(`/ort/${name}`, await readFile(join(ROOT, "node_modules", "onnxruntime-web", "dist", name)));
+  const [wasm, mjs] = ["/ort/ort-wasm-simd-threaded.wasm", "/ort/ort-wasm-simd-threaded.mjs"];
+  expect(await load({ wasm: wasm! })).toEqual({ outcome: "loaded", asked: [wasm] });
+  expect(await load("/ort/")).toEqual({ outcome: "loaded", asked: [mjs, wasm] });
+});
+
 it("uses threads on an isolated page, with the same logits", async () => {
   const isolated = await openPage({ isolated: true });
   try {
@@ -295,7 +322,7 @@ it("uses threads on an isolated page, with the same logits", async () => {
     expect(threads).toBe(true);
     // The page itself and one more.
     expect(isolated.page.workers().length).toBeGreaterThan(0);
-    const expected = await nodeLogits(smallExport, await nodePixels(files["rgb.png"]!, 64));
+    const expected = await nodeLogits(smallExport, await taken(files["rgb.png"]!, 64));
     expect(relativeDifference(logits, expected)).toBeLessThan(TOLERANCE);
   } finally {
     await isolated.close();

@@ -1,10 +1,15 @@
+import { testPreprocessing } from "../../src/evaluate/index.js";
 import { architecture, freshModel, type Model } from "../../src/models/index.js";
 import { edited } from "../../src/onnx/proto.testing.js";
+import { type Picture, testTransform } from "../../src/pixels/index.js";
 import { random } from "../../src/random.js";
 import { openSession } from "../../src/runtime/index.js";
 import type { Tensor } from "../../src/weights/index.js";
 
-/** A fresh network, its BatchNorm statistics and classifier as uneven as trained ones are. */
+/**
+ * A fresh network whose logits tell pictures apart, which those of a reference initialisation hardly do: statistics of BatchNorm that
+ * keep the signal up, and a classifier of larger weights.
+ */
 export function uneven(name: string, scale: { width?: number; depth?: number }, classes: number): Model {
   const names = Array.from({ length: classes }, (_, i) => `class-${i}`);
   const model = freshModel(architecture(name, scale), names, 1);
@@ -13,7 +18,7 @@ export function uneven(name: string, scale: { width?: number; depth?: number }, 
     const stream = random(0, key);
     const data = Float32Array.from(tensor.data as Float32Array, (value) => {
       if (key.endsWith("running_mean")) return 0.1 * stream.normal();
-      if (key.endsWith("running_var")) return value * (0.5 + stream.uniform());
+      if (key.endsWith("running_var")) return 0.7 * value * (0.5 + stream.uniform());
       return key === "classifier.weight" ? value + 0.05 * stream.normal() : value;
     });
     tensors.set(key, { ...tensor, data });
@@ -38,6 +43,13 @@ export const freeBatch = (model: Uint8Array): Uint8Array =>
     if (type.case !== "tensorType") throw new Error("no tensor");
     type.value.shape!.dim[0]!.value = { case: "dimParam", value: "batch" };
   });
+
+/** What an export of a model takes of a picture, in Node. */
+export function nodePixels(model: Model, picture: Picture, resolution: number): Uint8Array {
+  const pixels = new Uint8Array(resolution ** 2 * 3);
+  testTransform(testPreprocessing(model.input, { resolution })).apply(picture, pixels, 0);
+  return pixels;
+}
 
 /** An export's logits in Node. */
 export async function nodeLogits(model: Uint8Array, pixels: Uint8Array): Promise<Float32Array> {
