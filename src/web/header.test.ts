@@ -10,14 +10,14 @@ const raw = (width: number, height: number, channels: 3 | 4 = 3) =>
 
 describe("readHeader", () => {
   it.each([
-    ["JPEG", raw(67, 45).jpeg()],
-    ["progressive JPEG", raw(67, 45).jpeg({ progressive: true })],
-    ["PNG", raw(67, 45).png()],
-    ["lossy WebP", raw(67, 45).webp()],
-    ["lossless WebP", raw(67, 45).webp({ lossless: true })],
-    ["WebP with alpha", raw(67, 45, 4).webp()],
-  ])("reads the size of a %s", async (_what, picture) => {
-    expect(readHeader(await picture.toBuffer(), "p")).toEqual({ width: 67, height: 45, exif: [] });
+    ["JPEG", "image/jpeg", raw(67, 45).jpeg()],
+    ["progressive JPEG", "image/jpeg", raw(67, 45).jpeg({ progressive: true })],
+    ["PNG", "image/png", raw(67, 45).png()],
+    ["lossy WebP", "image/webp", raw(67, 45).webp()],
+    ["lossless WebP", "image/webp", raw(67, 45).webp({ lossless: true })],
+    ["WebP with alpha", "image/webp", raw(67, 45, 4).webp()],
+  ])("reads the size of a %s", async (_what, type, picture) => {
+    expect(readHeader(await picture.toBuffer(), "p")).toEqual({ type, width: 67, height: 45, exif: [] });
   });
 
   it.each(["jpeg", "png", "webp"] as const)("finds the Exif block of a %s, and the size as stored", async (format) => {

@@ -2,6 +2,8 @@ import { DataError } from "../errors.js";
 
 /** What the head of a picture's file tells before anything is decoded. */
 export interface PictureHeader {
+  /** Its media type. */
+  readonly type: string;
   /** px, of the pixels as they are stored: before any orientation is applied. */
   readonly width: number;
   readonly height: number;
@@ -16,14 +18,14 @@ export interface PictureHeader {
  */
 export function readHeader(bytes: Uint8Array, name: string): PictureHeader {
   if (bytes.length === 0) throw new DataError(`picture "${name}" is an empty file; restore or remove it.`);
-  const reader = FORMATS.find(({ starts }) => starts(bytes))?.read;
-  if (reader === undefined)
+  const format = FORMATS.find(({ starts }) => starts(bytes));
+  if (format === undefined)
     throw new DataError(`picture "${name}" is no JPEG, PNG or WebP, whatever its name says; convert or remove it.`);
   const exif: number[] = [];
-  const size = reader(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), exif);
+  const size = format.read(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), exif);
   if (size === null || size[0] < 1 || size[1] < 1)
     throw new DataError(`picture "${name}" is damaged or cut short; restore or remove it.`);
-  return { width: size[0], height: size[1], exif };
+  return { type: format.type, width: size[0], height: size[1], exif };
 }
 
 type Size = readonly [width: number, height: number];
@@ -35,10 +37,14 @@ const textAt = (bytes: Uint8Array, at: number, length: number): string =>
 const codeAt = (view: DataView, at: number): string =>
   String.fromCharCode(...[0, 1, 2, 3].map((i) => view.getUint8(at + i)));
 
-const FORMATS: readonly { starts: (bytes: Uint8Array) => boolean; read: Reader }[] = [
-  { starts: (bytes) => bytes[0] === 0xff && bytes[1] === 0xd8, read: readJpeg },
-  { starts: (bytes) => textAt(bytes, 0, 8) === "\x89PNG\r\n\x1a\n", read: readPng },
-  { starts: (bytes) => textAt(bytes, 0, 4) === "RIFF" && textAt(bytes, 8, 4) === "WEBP", read: readWebp },
+const FORMATS: readonly { type: string; starts: (bytes: Uint8Array) => boolean; read: Reader }[] = [
+  { type: "image/jpeg", starts: (bytes) => bytes[0] === 0xff && bytes[1] === 0xd8, read: readJpeg },
+  { type: "image/png", starts: (bytes) => textAt(bytes, 0, 8) === "\x89PNG\r\n\x1a\n", read: readPng },
+  {
+    type: "image/webp",
+    starts: (bytes) => textAt(bytes, 0, 4) === "RIFF" && textAt(bytes, 8, 4) === "WEBP",
+    read: readWebp,
+  },
 ];
 
 /** ISO 10918-1, annex B: segments up to the first scan, and the end-of-image marker behind it. */
@@ -57,7 +63,7 @@ function readJpeg(view: DataView, exif: number[]): Size | null {
     if (marker === 0xda) return hasEndOfImage(view, at) ? size : null;
     // A frame's header: SOF0 to SOF15 without DHT, JPG and DAC, which stand among them.
     const isFrame = marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
-    if (isFrame && length >= 7) size = [view.getUint16(at + 7), view.getUint16(at + 5)];
+    if (isFrame && length >= 7) size ??= [view.getUint16(at + 7), view.getUint16(at + 5)];
     if (marker === 0xe1 && length >= 8 && codeAt(view, at + 4) === "Exif") exif.push(at + 4);
     at += 2 + length;
   }
@@ -77,7 +83,7 @@ function readPng(view: DataView, exif: number[]): Size | null {
     const code = codeAt(view, at + 4);
     if (code === "IEND") return size;
     if (at + 12 + length > view.byteLength) return null;
-    if (code === "IHDR" && length >= 8) size = [view.getUint32(at + 8), view.getUint32(at + 12)];
+    if (code === "IHDR" && length >= 8) size ??= [view.getUint32(at + 8), view.getUint32(at + 12)];
     if (code === "eXIf") exif.push(at + 4);
     at += 12 + length;
   }

@@ -42,12 +42,12 @@ const nameOf = (blob: Blob): string => ("name" in blob && typeof blob.name === "
 
 /** @param bytes - are changed */
 async function decoded(bytes: Uint8Array<ArrayBuffer>, name: string, maxPixels: number): Promise<Picture> {
-  const { width, height, exif } = readHeader(bytes, name);
+  const { type, width, height, exif } = readHeader(bytes, name);
   checkSize({ width, height }, name, maxPixels);
   // A name that no decoder knows hides the orientation in the block; all else stays where it is.
   for (const at of exif) bytes.set([0x78, 0x78, 0x58, 0x78], at);
   return readable(name, async () => {
-    const bitmap = await createImageBitmap(new Blob([bytes]), AS_STORED);
+    const bitmap = await createImageBitmap(new Blob([bytes], { type }), AS_STORED);
     try {
       return readBitmap(bitmap);
     } finally {

@@ -145,6 +145,10 @@ describe("classify", () => {
         const reader = Object.assign(new FileReader(), { onload: () => resolve(reader.result as string) });
         reader.readAsDataURL(blob);
       });
+      const video = Object.assign(document.createElement("video"), { muted: true, srcObject: canvas.captureStream() });
+      // A frame goes out when something is drawn.
+      context.drawImage(bitmap, 0, 0);
+      await video.play();
       const forms = {
         address: "/rgb.png",
         url: new URL("/rgb.png", location.href),
@@ -158,6 +162,7 @@ describe("classify", () => {
         offscreen,
         pixels: context.getImageData(0, 0, bitmap.width, bitmap.height),
         frame: new VideoFrame(canvas, { timestamp: 0 }),
+        video,
       };
       const logits: Record<string, number[]> = {};
       for (const [name, form] of Object.entries(forms)) logits[name] = [...(await classifier.logits(form))];
@@ -166,7 +171,7 @@ describe("classify", () => {
       return { logits, width: bitmap.width };
     });
     expect(found.width).toBe(500);
-    expect(Object.keys(found.logits)).toHaveLength(11);
+    expect(Object.keys(found.logits)).toHaveLength(12);
     for (const [name, logits] of Object.entries(found.logits)) expect(logits, name).toEqual(found.logits.address);
   });
 

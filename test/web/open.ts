@@ -16,7 +16,8 @@ export async function openPage({ webgpu = false, isolated = false } = {}): Promi
   const folder = await mkdtemp(join(tmpdir(), "fixres-web-"));
   const server = await serve({ "/": folder }, { isolated });
   try {
-    const [browser] = await Promise.all([openBrowser({ webgpu }), bundlePage(folder)]);
+    await bundlePage(folder);
+    const browser = await openBrowser({ webgpu });
     const page = await browser.newPage();
     await page.goto(`${server.origin}/page.html`);
     await page.waitForFunction(() => globalThis.fixres !== undefined);

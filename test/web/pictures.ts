@@ -70,6 +70,7 @@ export async function pictureFiles(): Promise<Readonly<Record<string, Buffer>>> 
     "turned.jpg": await photo.clone().withMetadata({ orientation: 6 }).jpeg().toBuffer(),
     "profile.jpg": await photo.clone().withIccProfile("p3").jpeg().toBuffer(),
     "cmyk.jpg": await photo.clone().toColourspace("cmyk").jpeg().toBuffer(),
+    "turned.webp": await photo.clone().withMetadata({ orientation: 6 }).webp().toBuffer(),
     "lossy.webp": await photo.clone().webp().toBuffer(),
     "lossless.webp": await small.clone().webp({ lossless: true }).toBuffer(),
     "translucent.webp": await translucent(67, 45).webp({ lossless: true }).toBuffer(),
