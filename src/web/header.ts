@@ -52,9 +52,8 @@ function readJpeg(view: DataView, exif: number[]): Size | null {
   let size: Size | null = null;
   for (let at = 2; at + 4 <= view.byteLength; ) {
     const marker = view.getUint8(at + 1);
-    if (view.getUint8(at) !== 0xff) return null;
-    // Bytes of ones may fill the space before a marker.
-    if (marker === 0xff) {
+    // As libjpeg does: what lies between segments is stepped over.
+    if (view.getUint8(at) !== 0xff || marker === 0xff || marker === 0) {
       at++;
       continue;
     }
@@ -75,7 +74,10 @@ function hasEndOfImage(view: DataView, start: number): boolean {
   return false;
 }
 
-/** PNG (ISO 15948), section 5: chunks from IHDR to IEND. */
+/**
+ * PNG (ISO 15948), section 5: chunks from IHDR to IEND. Node forgives a file without IEND; here nothing else tells that one was cut
+ * between two chunks of pixels.
+ */
 function readPng(view: DataView, exif: number[]): Size | null {
   let size: Size | null = null;
   for (let at = 8; at + 12 <= view.byteLength; ) {

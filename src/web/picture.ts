@@ -46,14 +46,7 @@ async function decoded(bytes: Uint8Array<ArrayBuffer>, name: string, maxPixels: 
   checkSize({ width, height }, name, maxPixels);
   // A name that no decoder knows hides the orientation in the block; all else stays where it is.
   for (const at of exif) bytes.set([0x78, 0x78, 0x58, 0x78], at);
-  return readable(name, async () => {
-    const bitmap = await createImageBitmap(new Blob([bytes], { type }), AS_STORED);
-    try {
-      return readBitmap(bitmap);
-    } finally {
-      bitmap.close();
-    }
-  });
+  return readable(name, () => pixelsOf(new Blob([bytes], { type })));
 }
 
 async function shown(source: CanvasImageSource, maxPixels: number): Promise<Picture> {
@@ -63,13 +56,18 @@ async function shown(source: CanvasImageSource, maxPixels: number): Promise<Pict
     // Waits for one that is still on its way.
     await image?.decode();
     checkSize(sizeOf(source), name, maxPixels);
-    const bitmap = source instanceof ImageBitmap ? source : await createImageBitmap(source, AS_STORED);
-    try {
-      return readBitmap(bitmap);
-    } finally {
-      if (bitmap !== source) bitmap.close();
-    }
+    return pixelsOf(source);
   });
+}
+
+/** Of a bitmap too a copy is read: its own bytes may be multiplied by alpha, which nothing tells. */
+async function pixelsOf(source: Blob | CanvasImageSource): Promise<Picture> {
+  const bitmap = await createImageBitmap(source, AS_STORED);
+  try {
+    return readBitmap(bitmap);
+  } finally {
+    bitmap.close();
+  }
 }
 
 async function readable(name: string, read: () => Promise<Picture>): Promise<Picture> {
@@ -110,7 +108,7 @@ function checkSize({ width, height }: Size, name: string, maxPixels: number): vo
   }
 }
 
-/** A 2D canvas keeps colours multiplied by alpha, so that those of translucent pixels are read another way. */
+/** @param bitmap - not multiplied by alpha; since a 2D canvas is, colours of translucent pixels are read another way */
 function readBitmap(bitmap: ImageBitmap): Picture {
   const picture = {
     width: bitmap.width,

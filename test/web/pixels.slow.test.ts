@@ -40,6 +40,43 @@ describe("pixels in Chromium", () => {
     expect(others.filter(({ largest, size }) => largest > 0 || !size)).toEqual([]);
   });
 
+  it("of translucent elements and bitmaps are those that they were drawn with, but for rounding", async () => {
+    const found = await opened.page.evaluate(async () => {
+      const size = 64;
+      // Alphas from 64 on: below, rounding alone moves colours further.
+      const colours = Array.from({ length: size * size * 4 }, (_, i) =>
+        i % 4 === 3 ? 64 + ((i * 13) % 192) : (i * 7919) % 256,
+      );
+      const pixels = new ImageData(Uint8ClampedArray.from(colours), size, size);
+      const canvas = Object.assign(document.createElement("canvas"), { width: size, height: size });
+      canvas.getContext("2d")!.putImageData(pixels, 0, 0);
+      const offscreen = new OffscreenCanvas(size, size);
+      offscreen.getContext("2d")!.putImageData(pixels, 0, 0);
+      const image = Object.assign(new Image(), { src: canvas.toDataURL() });
+      const forms = {
+        canvas,
+        offscreen,
+        image,
+        bitmap: await createImageBitmap(pixels),
+        multiplied: await createImageBitmap(pixels, { premultiplyAlpha: "premultiply" }),
+        straight: await createImageBitmap(pixels, { premultiplyAlpha: "none" }),
+        frame: new VideoFrame(canvas, { timestamp: 0 }),
+      };
+      const largest: Record<string, number> = {};
+      for (const [name, form] of Object.entries(forms)) {
+        const { data } = await fixres.readPicture(form, 1e9);
+        largest[name] = data.reduce(
+          (most, value, i) => Math.max(most, Math.abs(value - colours[i + Math.floor(i / 3)]!)),
+          0,
+        );
+      }
+      forms.frame.close();
+      return largest;
+    });
+    for (const [name, largest] of Object.entries(found)) expect(largest, name).toBeLessThanOrEqual(3);
+    expect(found.straight).toBe(0);
+  });
+
   it("of a resized and cropped picture are those that Node computes", async () => {
     const cases: { name: string; preprocessing: TestPreprocessing; expected: string }[] = [];
     const files = await pictureFiles();
