@@ -7,22 +7,37 @@
 
 /** Base of every error that names a fault in what the caller gave, not in the program. */
 export abstract class FixresError extends Error {
-  override get name(): string {
-    return this.constructor.name;
-  }
+  // Spelled out in each class: a bundler shortens the names of constructors.
+  abstract override get name(): string;
 }
 
 /** An option, argument or combination of them that cannot be carried out. */
-export class RequestError extends FixresError {}
+export class RequestError extends FixresError {
+  override get name(): string {
+    return "RequestError";
+  }
+}
 
 /** A file, picture, label or tensor that is missing, malformed or does not fit the others. */
-export class DataError extends FixresError {}
+export class DataError extends FixresError {
+  override get name(): string {
+    return "DataError";
+  }
+}
 
 /** Operands whose shapes or attributes do not go together; thrown while a graph is built, before anything runs. */
-export class ShapeError extends FixresError {}
+export class ShapeError extends FixresError {
+  override get name(): string {
+    return "ShapeError";
+  }
+}
 
 /** An ONNX operator, or a form of one, that has no shape rule or no gradient rule here. */
-export class UnsupportedOperatorError extends FixresError {}
+export class UnsupportedOperatorError extends FixresError {
+  override get name(): string {
+    return "UnsupportedOperatorError";
+  }
+}
 
 /**
  * Work that was asked for rightly and still cannot go on, such as a loss that is no longer finite. Not a `FixresError`:
@@ -30,7 +45,7 @@ export class UnsupportedOperatorError extends FixresError {}
  */
 export class FailedError extends Error {
   override get name(): string {
-    return this.constructor.name;
+    return "FailedError";
   }
 }
 

@@ -16,21 +16,25 @@ const read = (...names: string[]): Promise<string> => readFile(join(ROOT, ...nam
 const blocks = (text: string, language: string): string[] =>
   [...text.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "gs"))].map(([, code]) => code!);
 
-it("README's library example compiles as it stands", async () => {
-  const [code] = blocks(await read("README.md"), "ts");
-  const folder = join(ROOT, ".cache", "readme");
-  await mkdir(folder, { recursive: true });
-  // Inside the package, so that `fixres` is this one.
-  const file = join(folder, "example.ts");
-  await writeFile(file, code!);
-  const tsc = join(ROOT, "node_modules", "typescript", "bin", "tsc");
-  const options = ["--noEmit", "--strict", "--target", "es2023", "--module", "nodenext", "--skipLibCheck"];
-  try {
-    await promisify(execFile)(process.execPath, [tsc, "--ignoreConfig", ...options, file], { cwd: folder });
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}, 60_000);
+it.each(["README.md", "docs/WEB.md"])(
+  "%s's library example compiles as it stands",
+  async (document) => {
+    const [code] = blocks(await read(document), "ts");
+    const folder = join(ROOT, ".cache", "readme");
+    await mkdir(folder, { recursive: true });
+    // Inside the package, so that `fixres` is this one.
+    const file = join(folder, "example.ts");
+    await writeFile(file, code!);
+    const tsc = join(ROOT, "node_modules", "typescript", "bin", "tsc");
+    const options = ["--noEmit", "--strict", "--target", "es2023", "--module", "nodenext", "--skipLibCheck"];
+    try {
+      await promisify(execFile)(process.execPath, [tsc, "--ignoreConfig", ...options, file], { cwd: folder });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  },
+  60_000,
+);
 
 it("README's commands have the options that they name", async () => {
   const lines = blocks(await read("README.md"), "bash")
@@ -50,6 +54,12 @@ it("docs/OPERATORS.md lists every operator, and which of them has a gradient", a
   const listed = rows.map(([, name, gradient]) => [name, gradient]);
   const known = Object.keys(OPERATORS).sort();
   expect(listed).toEqual(known.map((name) => [name, Object.hasOwn(RULES, name) ? "yes" : "no"]));
+});
+
+it("README's table names every folder of src", async () => {
+  const named = [...(await read("README.md")).matchAll(/^\| `src\/(\w+)` \|/gm)].map(([, name]) => name);
+  const folders = (await readdir(join(ROOT, "src"), { withFileTypes: true })).filter((entry) => entry.isDirectory());
+  expect(named.sort()).toEqual(folders.map(({ name }) => name).sort());
 });
 
 it("links between documents lead somewhere", async () => {

@@ -11,18 +11,22 @@ const ORDER = [
   "autodiff",
   "runtime",
   "weights",
+  "pixels",
   "models",
   "data",
   "evaluate",
   "train",
   "fixres",
   "report",
+  "web",
   "cli",
 ];
 
 interface Import {
   readonly file: string;
   readonly target: string;
+  /** Whether nothing of it is left when the program runs. */
+  readonly type: boolean;
 }
 
 /** Every import in the sources; relative ones as paths below `src`. */
@@ -35,7 +39,7 @@ const imports: Import[] = readdirSync(SRC, { recursive: true, encoding: "utf8" }
     ].map((match) => {
       const target = (match[1] ?? match[2])!;
       const inside = target.startsWith(".") ? relative(SRC, resolve(SRC, dirname(file), target)) : target;
-      return { file, target: inside.split(sep).join("/") };
+      return { file, target: inside.split(sep).join("/"), type: /^\s*(?:import|export)\s+type\b/.test(match[0]) };
     });
   });
 
@@ -74,6 +78,7 @@ describe("import order", () => {
 
   it.each([
     ["onnxruntime-node", "runtime"],
+    ["onnxruntime-web/wasm", "web"],
     ["sharp", "data", "report"],
     ["@huggingface/hub", "weights"],
     ["commander", "cli"],
@@ -82,5 +87,17 @@ describe("import order", () => {
     const users = imports.filter((entry) => entry.target === library && !isTest(entry));
     expect(users.length).toBeGreaterThan(0);
     expect(users.filter(({ file }) => !folders.includes(folderOf(file)!))).toEqual([]);
+  });
+
+  it("gives a page nothing of Node's, and no package but ONNX Runtime", () => {
+    const [reached, packages] = [new Set(["web/index.ts"]), new Set<string>()];
+    for (const file of reached) {
+      for (const { target } of imports.filter((entry) => entry.file.split(sep).join("/") === file && !entry.type)) {
+        if (target.endsWith(".js")) reached.add(target.replace(/js$/, "ts"));
+        else packages.add(target);
+      }
+    }
+    expect([...packages].sort()).toEqual(["onnxruntime-web/wasm", "onnxruntime-web/webgpu"]);
+    expect([...new Set([...reached].map((file) => folderOf(file) ?? "."))].sort()).toEqual([".", "pixels", "web"]);
   });
 });

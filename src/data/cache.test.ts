@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
+import { pattern } from "../pictures.testing.js";
 import { openPictureCache } from "./cache.js";
-import { pattern } from "./pictures.testing.js";
 
 it("keeps what fits, and what came first", () => {
   const picture = pattern(10, 10);

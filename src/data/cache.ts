@@ -1,4 +1,4 @@
-import type { Picture } from "./picture.js";
+import type { Picture } from "../pixels/index.js";
 
 /** Decoded pictures of samples, by path. */
 export interface PictureCache {

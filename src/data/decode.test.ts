@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { DataError } from "../errors.js";
+import { encoded, folderOf, pattern } from "../pictures.testing.js";
 import { type DecodeOptions, decodePicture } from "./decode.js";
-import { encoded, folderOf, pattern } from "./pictures.testing.js";
 
 interface Golden {
   readonly name: string;

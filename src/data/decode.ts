@@ -1,10 +1,7 @@
 import { readFile } from "node:fs/promises";
 import sharp from "sharp";
 import { DataError, reason } from "../errors.js";
-import type { Picture } from "./picture.js";
-
-/** Pictures of more pixels are refused before they are decoded, unless the caller sets another bound (Pillow's own). */
-export const MAX_PIXELS = 178_956_970;
+import { MAX_PIXELS, type Picture } from "../pixels/index.js";
 
 // sharp keeps decoded files for later calls; here every file is read once an epoch, and kept by whoever wants it.
 sharp.cache(false);

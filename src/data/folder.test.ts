@@ -2,8 +2,8 @@ import { symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { DataError } from "../errors.js";
+import { folderOf } from "../pictures.testing.js";
 import { openFolder } from "./folder.js";
-import { folderOf } from "./pictures.testing.js";
 
 async function failure(opening: Promise<unknown>): Promise<string> {
   const error = await opening.catch((caught: unknown) => caught);

@@ -3,13 +3,12 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { DataError, RequestError } from "../errors.js";
+import { encoded, folderOf, pattern } from "../pictures.testing.js";
+import { type Picture, testTransform } from "../pixels/index.js";
 import { random } from "../random.js";
 import { openPictureCache, type PictureCache } from "./cache.js";
 import { openFolder, type Source } from "./folder.js";
 import { type Batch, type LoadOptions, loadBatches, orderOf } from "./loader.js";
-import type { Picture } from "./picture.js";
-import { encoded, folderOf, pattern } from "./pictures.testing.js";
-import { testTransform } from "./test-transform.js";
 import { trainTransform } from "./train-transform.js";
 
 const test = testTransform({ resolution: 8, cropRatio: 1, interpolation: "bilinear", cropMode: "center" });

@@ -1,13 +1,12 @@
 import { availableParallelism } from "node:os";
 import { setImmediate } from "node:timers/promises";
 import { DataError, RequestError } from "../errors.js";
+import type { Picture, Transform } from "../pixels/index.js";
 import { random } from "../random.js";
 import { inOrder } from "./ahead.js";
 import type { PictureCache } from "./cache.js";
 import { decodePicture } from "./decode.js";
 import type { Sample, Source } from "./folder.js";
-import type { Picture } from "./picture.js";
-import type { Transform } from "./transform.js";
 
 /** A picture that could not be read. */
 export interface BadPicture {

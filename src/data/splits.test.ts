@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { DataError } from "../errors.js";
-import { folderOf } from "./pictures.testing.js";
+import { folderOf } from "../pictures.testing.js";
 import { checkClasses, openSplit, openSplits } from "./splits.js";
 
 const split = (name: string, classes: readonly string[]) =>

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { RequestError } from "../errors.js";
+import { cut, pattern } from "../pictures.testing.js";
+import { resize } from "../pixels/index.js";
 import { type Random, random } from "../random.js";
-import { cut, pattern } from "./pictures.testing.js";
-import { resize } from "./resample.js";
 import { randomCrop, type TrainTransformOptions, trainTransform } from "./train-transform.js";
 
 const SCALE = [0.08, 1] as const;

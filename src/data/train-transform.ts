@@ -1,9 +1,14 @@
 import { RequestError } from "../errors.js";
+import {
+  assertFilter,
+  assertResolution,
+  type Box,
+  type Picture,
+  resizeInto,
+  roundHalfEven,
+  type Transform,
+} from "../pixels/index.js";
 import type { Random } from "../random.js";
-import { assertFilter } from "./filters.js";
-import type { Box, Picture } from "./picture.js";
-import { resizeInto } from "./resample.js";
-import { assertResolution, roundHalfEven, type Transform } from "./transform.js";
 
 type Range = readonly [number, number];
 

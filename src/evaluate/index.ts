@@ -4,8 +4,9 @@
  *
  * @module
  */
+export type { Guess } from "../classifier.js";
 export { type EvaluateOptions, type Evaluation, evaluate } from "./evaluate.js";
 export { type Accuracy, type Scores, scoreLogits, type Tally, tally } from "./metrics.js";
-export { type Guess, type Prediction, predict } from "./predict.js";
+export { type Prediction, predict } from "./predict.js";
 export { describePreprocessing, testPreprocessing } from "./preprocessing.js";
 export { type Interval, mcnemar, type PairedGain, pairedGain, wilson } from "./statistics.js";

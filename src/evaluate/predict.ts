@@ -1,17 +1,9 @@
+import { type Guess, likeliest } from "../classifier.js";
 import { type BadPicture, loadBatches, type Source, testTransform } from "../data/index.js";
 import { IMAGENET_NAMES, inferenceProgram, type Model, possibleBatch } from "../models/index.js";
 import { silent } from "../progress.js";
 import { openSession, runEach } from "../runtime/index.js";
 import type { EvaluateOptions } from "./evaluate.js";
-
-/** A class that a picture may show. */
-export interface Guess {
-  readonly class: string;
-  /** In words, where the class is an id of ImageNet's. */
-  readonly name?: string;
-  readonly index: number;
-  readonly probability: number;
-}
 
 export interface Prediction {
   readonly image: string;
@@ -53,7 +45,7 @@ export async function predict(
       const classes = model.classes.length;
       for (const [row, sample] of batch.samples.entries()) {
         const own = (results.logits as Float32Array).subarray(row * classes, (row + 1) * classes);
-        predictions.push({ image: images[sample]!, top: likeliest(own, model.classes, count) });
+        predictions.push({ image: images[sample]!, top: likeliest(own, model.classes, count).map(named) });
       }
       task.advance(batch.count + batch.bad.length);
     }
@@ -64,16 +56,8 @@ export async function predict(
   }
 }
 
-function likeliest(logits: Float32Array, classes: readonly string[], count: number): Guess[] {
-  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
-  const exps = Array.from(logits, (value) => Math.exp(value - largest));
-  const sum = exps.reduce((a, b) => a + b, 0);
-  return exps
-    .map((value, index) => ({ class: classes[index]!, index, probability: value / sum }))
-    .sort((a, b) => b.probability - a.probability || a.index - b.index)
-    .slice(0, count)
-    .map((guess) => {
-      const name = IMAGENET_NAMES.get(guess.class);
-      return name === undefined ? guess : { ...guess, name };
-    });
+/** With the name of a class in words, where it is an id of ImageNet's. */
+function named(guess: Guess): Guess {
+  const name = IMAGENET_NAMES.get(guess.class);
+  return name === undefined ? guess : { ...guess, name };
 }

@@ -1,9 +1,11 @@
 import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { EXPORT_KEY } from "../classifier.js";
 import { DataError } from "../errors.js";
 import { checkedJson, readJson, writeFileAtomic } from "../files.js";
 import { sameShape, showShape, withValues } from "../onnx/index.js";
+import { CROP_MODES } from "../pixels/index.js";
 import { readSafetensors, type Tensor, writeSafetensors } from "../weights/index.js";
 import { type Architecture, architecture } from "./family.js";
 import { initialWeights, parametersOf } from "./initialize.js";
@@ -22,7 +24,7 @@ const InputSpec = z.object({
   cropRatio: z.number().positive(),
   /** Name of Pillow's resampling filter. */
   interpolation: z.string(),
-  cropMode: z.enum(["center", "squash", "border"]).default("center"),
+  cropMode: z.enum(CROP_MODES).default("center"),
   mean: Channels,
   std: Channels,
 });
@@ -95,9 +97,6 @@ export function defaultInput({ lite, padding, trainResolution }: Architecture): 
 /** The classes that data for a model must have: by name, or by number alone where nothing has told their names yet. */
 export const expectedClasses = ({ classes, provenance }: Model): readonly string[] | number =>
   provenance.every(({ what, unnamed }) => what === "initialised" || unnamed === true) ? classes.length : classes;
-
-/** Under what name an export's metadata hold the content of `model.json`. */
-export const EXPORT_KEY = "fixres-model";
 
 const SPEC = "model.json";
 const WEIGHTS = "weights.safetensors";

@@ -1,8 +1,9 @@
+import { EXPORT_KEY } from "../classifier.js";
 import { FailedError } from "../errors.js";
 import { serialize } from "../onnx/index.js";
 import { random } from "../random.js";
 import { openSession } from "../runtime/index.js";
-import { EXPORT_KEY, type Model, modelFile } from "./directory.js";
+import { type Model, modelFile } from "./directory.js";
 import { inferenceGraph, inferenceProgram } from "./inference.js";
 
 export interface ExportOptions {

@@ -1,11 +1,11 @@
-/** Pictures and folders of pictures for the tests of this folder. */
+/** Pictures and folders of pictures for tests. */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import sharp from "sharp";
 import { onTestFinished } from "vitest";
-import { uniform } from "../../parity/fill.js";
-import type { Box, Picture } from "./picture.js";
+import { uniform } from "../parity/fill.js";
+import type { Box, Picture } from "./pixels/index.js";
 
 const patterns = new Map<string, Picture>();
 

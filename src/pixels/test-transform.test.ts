@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { RequestError } from "../errors.js";
+import { cut, pattern } from "../pictures.testing.js";
 import type { Filter } from "./filters.js";
 import type { Picture } from "./picture.js";
-import { cut, pattern } from "./pictures.testing.js";
 import { resize } from "./resample.js";
 import { type TestPreprocessing, testTransform } from "./test-transform.js";
 

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { RequestError } from "../errors.js";
+import { cut, pattern } from "../pictures.testing.js";
 import type { Filter } from "./filters.js";
-import { cut, pattern } from "./pictures.testing.js";
 import { resize, resizeInto } from "./resample.js";
 
 interface Golden {

@@ -1,3 +1,6 @@
+/** Pictures of more pixels are refused before they are decoded, unless the caller sets another bound (Pillow's own). */
+export const MAX_PIXELS = 178_956_970;
+
 /** A decoded picture: 8-bit RGB, rows from top to bottom, no padding between them. */
 export interface Picture {
   /** Pixels in a row. */

@@ -1,0 +1,12 @@
+/**
+ * What becomes of a decoded picture before a network sees it, in Node and in a browser alike. In: RGB bytes [H, W, 3]. Out: the
+ * bytes [R, R, 3] of a crop, resized byte for byte as Pillow does it and cropped as torchvision does. No files, no packages and
+ * nothing of Node's.
+ *
+ * @module
+ */
+export { assertFilter, FILTERS, type Filter } from "./filters.js";
+export { type Box, MAX_PIXELS, type Picture } from "./picture.js";
+export { type Resampling, resize, resizeInto } from "./resample.js";
+export { CROP_MODES, type TestPreprocessing, testTransform } from "./test-transform.js";
+export { assertResolution, type FixedTransform, roundHalfEven, type Transform } from "./transform.js";

@@ -1,0 +1,6 @@
+import { loadClassifier } from "fixres/web";
+
+addEventListener("message", async ({ data: { model, source } }) => {
+  const classifier = await loadClassifier(model);
+  postMessage(await classifier.classify(source));
+});
