@@ -4,6 +4,7 @@
  *
  * @module
  */
+export { transposed } from "./elements.js";
 export { indexSafetensors, type SafetensorsIndex, type TensorLocation } from "./header.js";
 export { openWeights } from "./open.js";
 export {
