@@ -1,6 +1,6 @@
 /**
- * Tensors by name, and the files that they travel in. In: safetensors files and PyTorch checkpoints from anywhere, trusted in
- * nothing. Out: tensors, read one by one or as views on the file. Format: https://github.com/huggingface/safetensors.
+ * Tensors by name, and the files that they travel in. In: safetensors files and checkpoints of PyTorch and TensorFlow from anywhere,
+ * trusted in nothing. Out: tensors, read one by one or as views on the file. Format: https://github.com/huggingface/safetensors.
  *
  * @module
  */
