@@ -27,15 +27,19 @@ interface Options extends cli.PreprocessingOptions {
   readonly json?: boolean;
 }
 
-const base = cli.command("import", "Bring pretrained weights in: safetensors or PyTorch checkpoints.", [
+const base = cli.command("import", "Bring pretrained weights in: safetensors, PyTorch or TensorFlow checkpoints.", [
   "fixres import model.safetensors --out models/b0     # with timm's config.json beside it",
   "fixres import downloaded.pth --weights tf_efficientnet_b0.ap_in1k --out models/b0-ap",
   "fixres import efficientnet_b3.pth --arch efficientnet_b3 --out models/b3",
+  "fixres import efficientnet-b0/model.ckpt --weights tf_efficientnet_b0.ap_in1k --out models/b0-ap",
 ]);
 
 export const importCommand = cli
   .withPreprocessing(base)
-  .argument("<file>", "weight file, with names of timm, torchvision or lukemelas/EfficientNet-PyTorch")
+  .argument(
+    "<file>",
+    "weight file, with names of timm, torchvision, lukemelas/EfficientNet-PyTorch or tensorflow/tpu; for TensorFlow the checkpoint's prefix, one of its files, or its folder",
+  )
   .requiredOption("--out <dir>", "model directory to write")
   .option("--arch <name>", "architecture (default: that of the config.json beside the file; see fixres models)")
   .option(
