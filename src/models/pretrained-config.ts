@@ -30,11 +30,12 @@ export interface PretrainedConfig {
 }
 
 /**
- * Reads the `config.json` beside a weight file, or gives null where there is none.
+ * Reads the `config.json` beside a weight file, or in a folder of weights, or gives null where there is none.
  * @throws {DataError} where it is not timm's
  */
 export async function pretrainedConfig(weights: string): Promise<PretrainedConfig | null> {
-  const path = join(dirname(weights), "config.json");
+  const isFolder = (await stat(weights).catch(() => null))?.isDirectory() === true;
+  const path = join(isFolder ? weights : dirname(weights), "config.json");
   if ((await stat(path).catch(() => null)) === null) return null;
   const { architecture, label_names, pretrained_cfg: given } = await readJson(path, Config, "configuration");
   const input: Partial<InputSpec> = {

@@ -48,7 +48,8 @@ const VERSION = 1;
 const MOST_SHARDS = 99_999;
 /** TensorFlow's own limit. */
 const MOST_AXES = 254;
-/** Nobody's names and entries come near. */
+/** Nobody's tensors, names and entries come near. */
+const MOST_TENSORS = 100_000;
 const MOST_NAME_BYTES = 4096;
 const MOST_ENTRY_BYTES = 2 ** 16;
 
@@ -66,6 +67,7 @@ export function readBundle(index: Uint8Array, fail: Fail): Bundle {
       shards = shardsOf(new Message(value, "its header", fail), fail);
     } else if (!key.startsWith("\0")) {
       // Behind a byte of 0 stand the parts of variables that were saved in parts.
+      if (entries.size === MOST_TENSORS) fail(`it has more than ${MOST_TENSORS} tensors`);
       const name = nameOf(key, fail);
       entries.set(name, entryOf(name, value, shards, fail));
     }

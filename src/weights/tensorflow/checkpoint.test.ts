@@ -118,6 +118,7 @@ describe("variables", () => {
     });
     expect(found("stem/a", "head/a").notes).toEqual([]);
     expect(found("net/stem").tensors).toEqual({ stem: "net/stem" });
+    expect(found("/a", "b").tensors).toEqual({ "/a": "/a", b: "b" });
     expect(found().tensors).toEqual({});
   });
 });

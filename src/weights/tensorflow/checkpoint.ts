@@ -5,7 +5,7 @@ import { openFile, readRange } from "../../files.js";
 import { typed } from "../elements.js";
 import type { LazyTensor, WeightSource } from "../source.js";
 import { type Bundle, type BundleEntry, isElementType, readBundle, show } from "./bundle.js";
-import { maskedChecksum } from "./checksum.js";
+import { hex, maskedChecksum } from "./checksum.js";
 import type { Fail } from "./table.js";
 import { variables } from "./variables.js";
 
@@ -101,5 +101,3 @@ function lazyTensor(prefix: string, name: string, entry: BundleEntry, shards: nu
     },
   };
 }
-
-const hex = (value: number): string => `0x${value.toString(16).padStart(8, "0")}`;

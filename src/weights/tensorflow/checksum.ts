@@ -8,3 +8,6 @@ export function maskedChecksum(bytes: Uint8Array): number {
   const checksum = crc32c.buf(bytes, 0);
   return (((checksum >>> 15) | (checksum << 17)) + MASK) >>> 0;
 }
+
+/** A checksum as messages show it. */
+export const hex = (checksum: number): string => `0x${checksum.toString(16).padStart(8, "0")}`;

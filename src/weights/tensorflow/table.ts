@@ -1,5 +1,5 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
-import { maskedChecksum } from "./checksum.js";
+import { hex, maskedChecksum } from "./checksum.js";
 
 /** Throws what is wrong with a file, in one line. @param mend - what to do, where it is not to fetch the file again */
 export type Fail = (message: string, mend?: string) => never;
@@ -71,7 +71,8 @@ function block(bytes: Uint8Array, { offset, size }: Handle, fail: Fail): Uint8Ar
   if (!(end <= bytes.length - FOOTER)) fail(`a block ends at byte ${end} of ${bytes.length}`);
   const stored = view(bytes).getUint32(offset + size + 1, true);
   const found = maskedChecksum(bytes.subarray(offset, offset + size + 1));
-  if (found !== stored) fail(`the block at byte ${offset} has the checksum ${found}, where ${stored} is written`);
+  if (found !== stored)
+    fail(`the block at byte ${offset} has the checksum ${hex(found)}, where ${hex(stored)} is written`);
   const compression = bytes[offset + size]!;
   if (compression !== PLAIN) {
     const name = compression === SNAPPY ? "Snappy" : `the unknown method ${compression}`;

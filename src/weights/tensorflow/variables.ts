@@ -44,5 +44,5 @@ function scopeOf([first = "", ...others]: readonly string[]): string {
     while (at < shared && name[at] === first[at]) at++;
     shared = at;
   }
-  return first.slice(0, first.lastIndexOf("/", shared - 1) + 1);
+  return first.slice(0, first.slice(0, shared).lastIndexOf("/") + 1);
 }
