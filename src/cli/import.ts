@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { InvalidArgumentError, Option } from "commander";
 import { DataError, RequestError, reason } from "../errors.js";
@@ -30,12 +30,13 @@ interface Options extends cli.PreprocessingOptions {
 
 const base = cli.command(
   "import",
-  "Bring pretrained weights in: safetensors, PyTorch checkpoints or ONNX classifiers, from disk or the hub.",
+  "Bring pretrained weights in: safetensors, PyTorch or TensorFlow checkpoints, ONNX classifiers; from disk or the hub.",
   [
     "fixres import hub:timm/tf_efficientnet_b0.ns_jft_in1k --out models/b0",
     "fixres import model.safetensors --out models/b0     # with timm's config.json beside it",
     "fixres import downloaded.pth --weights tf_efficientnet_b0.ap_in1k --out models/b0-ap",
     "fixres import efficientnet_b3.pth --arch efficientnet_b3 --out models/b3",
+    "fixres import efficientnet-b0/model.ckpt --weights tf_efficientnet_b0.ap_in1k --out models/b0-ap",
     "fixres import resnet50.onnx --classes names.txt --resolution 224 --out models/resnet50",
   ],
 );
@@ -44,7 +45,7 @@ export const importCommand = cli
   .withPreprocessing(base)
   .argument(
     "<file>",
-    "weight file, or hub:OWNER/NAME[@REVISION][:FILE], with names of timm, torchvision or lukemelas/EfficientNet-PyTorch, or an ONNX classifier",
+    "weight file, or hub:OWNER/NAME[@REVISION][:FILE], with names of timm, torchvision, lukemelas/EfficientNet-PyTorch or tensorflow/tpu (the checkpoint's prefix, one of its files, or its folder), or an ONNX classifier",
   )
   .requiredOption("--out <dir>", "model directory to write")
   .option("--arch <name>", "architecture (default: that of the config.json beside the file; see fixres models)")
@@ -182,7 +183,7 @@ async function found(
   if (name === null)
     return {
       path: given,
-      config: join(dirname(given), "config.json"),
+      config: join((await isFolder(given)) ? given : dirname(given), "config.json"),
       title: basename(given, extname(given)),
       from: given,
     };
@@ -195,6 +196,8 @@ async function found(
   );
   return { path, config, title: basename(name.repo), from: pinned(origin), origin };
 }
+
+const isFolder = async (path: string): Promise<boolean> => (await stat(path).catch(() => null))?.isDirectory() === true;
 
 function pattern(text: string): RegExp {
   try {

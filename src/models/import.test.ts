@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { DataError, RequestError } from "../errors.js";
-import type { LazyTensor, Tensor, WeightSource } from "../weights/index.js";
+import { type LazyTensor, type Tensor, transposed, type WeightSource } from "../weights/index.js";
 import {
   architecture,
   type EfficientNet,
@@ -13,15 +13,24 @@ import {
   SCHEMES,
   type SchemeName,
 } from "./index.js";
-import { layerNames } from "./names.js";
+import { placesOf } from "./names.js";
 
-/** Names and shapes of real state dicts of B0; test/golden/torch/make_checkpoints.py says how. */
-const REAL = JSON.parse(readFileSync(new URL("../../test/golden/torch/names.json", import.meta.url), "utf8")) as Record<
+/** Names and shapes of real state dicts and checkpoints of B0; make_checkpoints.py beside each file says how. */
+const REAL = Object.assign({}, ...["torch", "tensorflow"].map((folder) => golden(`${folder}/names.json`))) as Record<
   SchemeName,
   Record<string, number[]>
 >;
 
-const ARCH = { timm: "tf_efficientnet_b0", torchvision: "efficientnet_b0", lukemelas: "tf_efficientnet_b0" } as const;
+function golden(name: string): unknown {
+  return JSON.parse(readFileSync(new URL(`../../test/golden/${name}`, import.meta.url), "utf8"));
+}
+
+const ARCH = {
+  timm: "tf_efficientnet_b0",
+  torchvision: "efficientnet_b0",
+  lukemelas: "tf_efficientnet_b0",
+  tensorflow: "tf_efficientnet_b0",
+} as const;
 const SMALL = { width: 0.25, depth: 0.25 };
 
 /** A model's tensors as a library would have saved them. */
@@ -30,11 +39,11 @@ function saved(
   scheme: SchemeName,
   change: (tensors: Map<string, Tensor>) => void = () => {},
 ): WeightSource {
-  const layers = layerNames(model.arch, scheme);
+  const placeOf = placesOf(model.arch, scheme);
   const tensors = new Map<string, Tensor>();
   for (const [name, tensor] of model.tensors) {
-    const [, layer, leaf] = /^(.*)\.(\w+)$/.exec(name)!;
-    tensors.set(`${layers.get(layer!)}.${leaf}`, tensor);
+    const { names, axes } = placeOf(name);
+    tensors.set(names[0]!, axes === null ? tensor : transposed(tensor, inverse(axes)));
   }
   change(tensors);
   const lazy = [...tensors].map(([name, tensor]): [string, LazyTensor] => [
@@ -43,6 +52,8 @@ function saved(
   ]);
   return { tensors: new Map(lazy), metadata: {}, notes: [], close: async () => {} };
 }
+
+const inverse = (axes: readonly number[]): number[] => axes.map((_, axis) => axes.indexOf(axis));
 
 const floats = (shape: readonly number[]): Tensor => ({
   type: "float32",
@@ -53,12 +64,8 @@ const floats = (shape: readonly number[]): Tensor => ({
 describe.each(Object.keys(SCHEMES) as SchemeName[])("names of %s", (scheme) => {
   it("are those of a real B0, with their shapes", () => {
     const arch = architecture(ARCH[scheme]);
-    const layers = layerNames(arch, scheme);
-    const ours = freshModel(arch, IMAGENET_IDS, 0).tensors;
-    const mapped = [...ours].map(([name, { shape }]) => {
-      const [, layer, leaf] = /^(.*)\.(\w+)$/.exec(name)!;
-      return [`${layers.get(layer!)}.${leaf}`, [...shape]] as const;
-    });
+    const source = saved(freshModel(arch, IMAGENET_IDS, 0), scheme);
+    const mapped = [...source.tensors].map(([name, { shape }]) => [name, [...shape]] as const);
     expect(Object.fromEntries(mapped)).toEqual(REAL[scheme]);
   });
 

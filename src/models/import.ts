@@ -1,12 +1,12 @@
 import { DataError, RequestError } from "../errors.js";
 import { type Shape, sameShape, showShape } from "../onnx/index.js";
-import type { HubWeights, Tensor, WeightSource } from "../weights/index.js";
+import { type HubWeights, type Tensor, transposed, type WeightSource } from "../weights/index.js";
 import type { EfficientNet, InputSpec } from "./directory.js";
 import { defaultInput } from "./directory.js";
 import type { Architecture } from "./family.js";
 import { IMAGENET_IDS } from "./imagenet.js";
 import { initialTensor, parametersOf } from "./initialize.js";
-import { layerNames, type SchemeName, schemeOf } from "./names.js";
+import { type Place, placesOf, type SchemeName, schemeOf } from "./names.js";
 
 export interface ImportOptions {
   readonly arch: Architecture;
@@ -49,17 +49,21 @@ export async function importModel(source: WeightSource, options: ImportOptions):
   if (scheme === null) {
     const shown = [...source.tensors.keys()].slice(0, 3).join(", ");
     throw new DataError(
-      `"${from}" has tensors of no known naming scheme (${shown}, ...); known are timm's, torchvision's and lukemelas' EfficientNets.`,
+      `"${from}" has tensors of no known naming scheme (${shown}, ...); known are timm's, torchvision's, lukemelas' and TensorFlow's EfficientNets.`,
     );
   }
   const notes = [...source.notes, `tensors are named as ${scheme} names them`];
   const arch = ofScheme(options.arch, scheme);
-  const layers = layerNames(arch, scheme);
+  const placeOf = placesOf(arch, scheme);
   const sourceName = (parameter: string): string => {
-    const [, layer, leaf] = /^(.*)\.(\w+)$/.exec(parameter)!;
-    return `${layers.get(layer!)}.${leaf}`;
+    const { names } = placeOf(parameter);
+    return names.find((name) => source.tensors.has(name)) ?? names[0]!;
   };
-  const outputs = source.tensors.get(sourceName("classifier.weight"))?.shape[0] ?? options.classes?.length ?? 1000;
+  const sourceShape = (parameter: string): Shape | undefined => {
+    const shape = source.tensors.get(sourceName(parameter))?.shape;
+    return shape && turned(shape, placeOf(parameter));
+  };
+  const outputs = sourceShape("classifier.weight")?.[0] ?? options.classes?.length ?? 1000;
   const background = outputs === WITH_BACKGROUND && options.classes?.length !== WITH_BACKGROUND;
   if (background) notes.push("1,001 outputs, the first for the background, which is left out");
   const count = background ? outputs - 1 : outputs;
@@ -70,12 +74,14 @@ export async function importModel(source: WeightSource, options: ImportOptions):
   const faults: string[] = [];
   const used = new Set<string>();
   for (const { name, shape } of wanted) {
-    const found = source.tensors.get(sourceName(name));
+    const found = sourceShape(name);
     used.add(sourceName(name));
     if (found === undefined && allowMissing?.test(name)) missing.push(name);
     else if (found === undefined) faults.push(named(name, sourceName(name), "is missing"));
-    else if (!fits(found.shape, shape, background && name.startsWith("classifier.")))
-      faults.push(`"${sourceName(name)}" is ${showShape(found.shape)} where ${showShape(shape)} is needed`);
+    else if (!fits(found, shape, background && name.startsWith("classifier."))) {
+      const [is, needed] = [found, shape].map((dimensions) => showShape(turnedBack(dimensions, placeOf(name))));
+      faults.push(`"${sourceName(name)}" is ${is} where ${needed} is needed`);
+    }
   }
   for (const name of source.tensors.keys()) {
     if (!used.has(name) && !COUNTERS.test(name)) faults.push(`"${name}" is not used`);
@@ -85,7 +91,9 @@ export async function importModel(source: WeightSource, options: ImportOptions):
   const tensors = new Map<string, Tensor>();
   for (const { name, shape } of wanted) {
     const tensor = await source.tensors.get(sourceName(name))?.read();
-    tensors.set(name, tensor === undefined ? initialTensor({ name, shape }, seed) : fitted(tensor, name, shape, from));
+    const { axes } = placeOf(name);
+    const own = tensor && axes !== null ? transposed(tensor, axes) : tensor;
+    tensors.set(name, own === undefined ? initialTensor({ name, shape }, seed) : fitted(own, name, shape, from));
   }
   const done = {
     what: "imported" as const,
@@ -104,7 +112,7 @@ export async function importModel(source: WeightSource, options: ImportOptions):
 
 /** The architecture with what a library does otherwise. @throws {RequestError} where the library pads in the other way */
 function ofScheme(arch: Architecture, scheme: SchemeName): Architecture {
-  const padding = { timm: arch.padding, torchvision: "symmetric", lukemelas: "same" }[scheme];
+  const padding = { timm: arch.padding, torchvision: "symmetric", lukemelas: "same", tensorflow: "same" }[scheme];
   if (arch.padding !== padding) {
     const other = padding === "same" ? `tf_${arch.name}` : arch.name.replace(/^tf_/, "");
     throw new RequestError(
@@ -114,6 +122,14 @@ function ofScheme(arch: Architecture, scheme: SchemeName): Architecture {
   // torchvision's three largest were converted from TensorFlow's weights, epsilon included.
   return scheme === "torchvision" && /_b[567]$/.test(arch.name) ? { ...arch, batchNormEpsilon: 1e-3 } : arch;
 }
+
+/** A tensor's shape with the parameter's order of axes; as it is where it has another number of them. */
+const turned = (shape: Shape, { axes }: Place): Shape =>
+  axes?.length === shape.length ? axes.map((axis) => shape[axis]!) : shape;
+
+/** A shape with the file's order of axes. */
+const turnedBack = (shape: Shape, { axes }: Place): Shape =>
+  axes?.length === shape.length ? shape.map((_, axis) => shape[axes.indexOf(axis)]!) : shape;
 
 const named = (ours: string, theirs: string, fault: string): string =>
   ours === theirs ? `"${ours}" ${fault}` : `"${theirs}" (${ours}) ${fault}`;

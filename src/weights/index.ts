@@ -1,10 +1,11 @@
 /**
- * Tensors by name, and the files that they travel in. In: safetensors files and PyTorch checkpoints from anywhere, the
- * Hugging Face hub too, trusted in nothing. Out: tensors, read one by one or as views on the file. Format:
+ * Tensors by name, and the files that they travel in. In: safetensors files and checkpoints of PyTorch and TensorFlow from anywhere,
+ * the Hugging Face hub too, trusted in nothing. Out: tensors, read one by one or as views on the file. Format:
  * https://github.com/huggingface/safetensors.
  *
  * @module
  */
+export { transposed } from "./elements.js";
 export { indexSafetensors, type SafetensorsIndex, type TensorLocation } from "./header.js";
 export { fetchFromHub, type HubSurroundings, type HubWeights } from "./hub/fetch.js";
 export { type HubName, hubName, pinned } from "./hub/name.js";

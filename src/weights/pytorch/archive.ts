@@ -1,6 +1,7 @@
 import { createReadStream } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { Readable } from "node:stream";
+import { crc32 } from "node:zlib";
 import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from "yauzl";
 import { DataError } from "../../errors.js";
 
@@ -10,12 +11,17 @@ const MOST_PICKLE_BYTES = 256 * 2 ** 20;
 /** Deflate packs no better than this; a record that claims more is no honest one. */
 const MOST_RATIO = 1100;
 
+/** What stands for a checksum that was not computed. */
+const NO_CHECKSUM = 0;
+
+const hex = (value: number): string => `0x${value.toString(16).padStart(8, "0")}`;
+
 /** The records of a checkpoint in the zip form, by their names without the archive's own folder. */
 export interface Archive {
   readonly records: ReadonlyMap<string, Entry>;
   /** Fails where a record is not there, has another size, or claims more than its packed bytes can hold. */
   check(name: string, bytes: number | null): Entry;
-  /** The bytes of a record. @param bytes - how many it must have, or null for a pickle, whose size nothing tells */
+  /** The bytes of a record, whose checksum must be theirs. @param bytes - how many it must have, or null for a pickle, whose size nothing tells */
   read(name: string, bytes: number | null): Promise<Uint8Array>;
   close(): void;
 }
@@ -100,6 +106,12 @@ export async function openArchive(path: string, file: FileHandle): Promise<Archi
       fail(`its record "${name}" claims ${length} bytes, packed into ${compressedSize}`);
     return entry;
   };
+  const checkSum = (name: string, stored: number, bytes: Uint8Array): void => {
+    // torch.serialization.set_crc32_options(False) leaves 0 in place of every checksum, and torch.load asks for none.
+    if (stored === NO_CHECKSUM) return;
+    const found = crc32(bytes);
+    if (found !== stored) fail(`its record "${name}" has the CRC-32 ${hex(found)}, where ${hex(stored)} is written`);
+  };
   return {
     records,
     check,
@@ -114,6 +126,7 @@ export async function openArchive(path: string, file: FileHandle): Promise<Archi
       const all = Buffer.concat(chunks);
       if (all.length !== entry.uncompressedSize)
         fail(`its record "${name}" has ${all.length} bytes of ${entry.uncompressedSize}`);
+      checkSum(name, entry.crc32, all);
       return new Uint8Array(all.buffer, all.byteOffset, all.length);
     },
     close: () => zip.close(),

@@ -76,6 +76,10 @@ describe("a checkpoint of PyTorch", () => {
     }
   });
 
+  it("may have been saved without checksums", async () => {
+    expect((await contents(golden("no_checksums.pth"))).found).toEqual({ a: ["float32", [2, 3], A] });
+  });
+
   it("must hold tensors by name", async () => {
     await expect(openTorchCheckpoint(golden("no_tensors.pth"))).rejects.toThrow(
       new DataError(

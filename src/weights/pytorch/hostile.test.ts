@@ -174,6 +174,19 @@ describe("a damaged file", () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(200 * 2 ** 20);
   });
 
+  it("a byte of a storage that fell over: its record and both checksums are named", async () => {
+    const bytes = await readFile(golden("zip.pth"));
+    // What follows the first record's local header, whose own lengths say where it ends.
+    const record = bytes.indexOf("zip/data/0", 0, "latin1");
+    const storage = record + bytes.readUInt16LE(record - 4) + bytes.readUInt16LE(record - 2);
+    bytes[storage]! ^= 1;
+    const error = await attempt(bytes);
+    expect(error).toBeInstanceOf(DataError);
+    expect((error as Error).message).toMatch(
+      /: its record "data\/0" has the CRC-32 0x[0-9a-f]{8}, where 0x[0-9a-f]{8} is written\. It is damaged or no checkpoint; fetch it again\.$/,
+    );
+  });
+
   it("an archive whose records leave their folder", async () => {
     const whole = await readFile(golden("zip.pth"));
     const outside = Buffer.from(whole.toString("latin1").replaceAll("zip/data.pkl", "../data.pklx"), "latin1");

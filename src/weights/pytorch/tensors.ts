@@ -1,25 +1,22 @@
 import { DataError } from "../../errors.js";
-import { ARRAYS, type DataType, elements, type Shape, sameShape, showShape } from "../../onnx/index.js";
-import { fromBfloat16, fromFloat16 } from "../half.js";
+import { elements, type Shape, showShape } from "../../onnx/index.js";
+import { ELEMENT_BYTES, type ElementType, typed, window } from "../elements.js";
 import type { LazyTensor } from "../source.js";
-import type { Tensor } from "../tensor.js";
 import { type Calls, Global, Opaque, refused } from "./pickle.js";
 
 /** Elements as they lie in a storage, by the class that PyTorch names. */
 const STORAGES = {
-  "torch.FloatStorage": { dtype: "float32", bytes: 4 },
-  "torch.DoubleStorage": { dtype: "float64", bytes: 8 },
-  "torch.HalfStorage": { dtype: "float16", bytes: 2 },
-  "torch.BFloat16Storage": { dtype: "bfloat16", bytes: 2 },
-  "torch.LongStorage": { dtype: "int64", bytes: 8 },
-  "torch.IntStorage": { dtype: "int32", bytes: 4 },
-  "torch.ShortStorage": { dtype: "int16", bytes: 2 },
-  "torch.CharStorage": { dtype: "int8", bytes: 1 },
-  "torch.ByteStorage": { dtype: "uint8", bytes: 1 },
-  "torch.BoolStorage": { dtype: "bool", bytes: 1 },
-} as const;
-type StorageClass = keyof typeof STORAGES;
-type ElementType = (typeof STORAGES)[StorageClass]["dtype"];
+  "torch.FloatStorage": "float32",
+  "torch.DoubleStorage": "float64",
+  "torch.HalfStorage": "float16",
+  "torch.BFloat16Storage": "bfloat16",
+  "torch.LongStorage": "int64",
+  "torch.IntStorage": "int32",
+  "torch.ShortStorage": "int16",
+  "torch.CharStorage": "int8",
+  "torch.ByteStorage": "uint8",
+  "torch.BoolStorage": "bool",
+} as const satisfies Record<string, ElementType>;
 
 /** A block of elements that tensors are windows on. */
 export interface Storage {
@@ -111,8 +108,8 @@ export function tensorCalls(file: string, storages: Map<string, Storage>): Calls
       if (kind !== "storage" || !(type instanceof Global) || typeof key !== "string" || !isIndex(count))
         return fail("its pickle refers to what is no storage");
       if (!Object.hasOwn(STORAGES, type.name)) return fail(`its pickle takes ${type.name} for a storage`);
-      const { dtype, bytes } = STORAGES[type.name as StorageClass];
-      const storage: Storage = { key, dtype, elements: count, bytes: count * bytes };
+      const dtype = STORAGES[type.name as keyof typeof STORAGES];
+      const storage: Storage = { key, dtype, elements: count, bytes: count * ELEMENT_BYTES[dtype] };
       const known = storages.get(key);
       if (known !== undefined && (known.dtype !== dtype || known.elements !== count))
         return fail(`its pickle describes the storage "${key}" in two ways`);
@@ -155,56 +152,4 @@ export function lazyTensor(
       return { shape, ...window(typed(storage.dtype, await read(storage)), { offset, shape, strides, count }) };
     },
   };
-}
-
-type Elements = Omit<Tensor, "shape">;
-
-/** Bytes as elements, floating-point ones as float32. */
-function typed(dtype: ElementType, bytes: Uint8Array): Elements {
-  // A copy where the bytes do not begin at a multiple of their size.
-  const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
-  const as = <T>(Data: new (buffer: ArrayBuffer, offset: number, length: number) => T, size: number): T =>
-    new Data(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.length / size);
-  const count = (type: DataType): number => aligned.length / ARRAYS[type].BYTES_PER_ELEMENT;
-  switch (dtype) {
-    case "float16":
-      return { type: "float32", data: fromFloat16(as(Uint16Array, 2)) };
-    case "bfloat16":
-      return { type: "float32", data: fromBfloat16(as(Uint16Array, 2)) };
-    case "float64":
-      return { type: "float32", data: Float32Array.from(as(Float64Array, 8)) };
-    case "int16":
-      return { type: "int32", data: Int32Array.from(as(Int16Array, 2)) };
-    default:
-      return { type: dtype, data: new ARRAYS[dtype](aligned.buffer as ArrayBuffer, aligned.byteOffset, count(dtype)) };
-  }
-}
-
-/** The elements of a window in row-major order. */
-function window(
-  { type, data }: Elements,
-  { offset, shape, strides, count }: { offset: number; shape: Shape; strides: Shape; count: number },
-): Elements {
-  // Most tensors have a storage of their own.
-  if (count === data.length && sameShape(strides, contiguous(shape))) return { type, data };
-  if (count === 0 || sameShape(strides, contiguous(shape))) return { type, data: data.slice(offset, offset + count) };
-  const out = new ARRAYS[type](count);
-  const index = shape.map(() => 0);
-  for (let i = 0, at = offset; i < count; i++) {
-    out[i] = data[at]!;
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      at += strides[axis]!;
-      if (++index[axis]! < shape[axis]!) break;
-      at -= strides[axis]! * shape[axis]!;
-      index[axis] = 0;
-    }
-  }
-  return { type, data: out };
-}
-
-/** Strides without gaps; those of axes of length 1 are any. */
-function contiguous(shape: Shape): number[] {
-  const strides: number[] = [];
-  for (let axis = shape.length - 1, step = 1; axis >= 0; step *= shape[axis]!, axis--) strides[axis] = step;
-  return strides;
 }

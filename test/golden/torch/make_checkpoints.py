@@ -19,6 +19,9 @@ torch.save(tensors, "legacy.pth", _use_new_zipfile_serialization=False)
 wrapped = {"module." + k: v for k, v in tensors.items()}
 torch.save({"epoch": 3, "args": argparse.Namespace(lr=0.1, names=["x"]), "state_dict": {"float": a * 0}, "state_dict_ema": wrapped}, "nested.pth")
 torch.save([1, 2], "no_tensors.pth")
+torch.serialization.set_crc32_options(False)
+torch.save(OrderedDict(a=a), "no_checksums.pth")
+torch.serialization.set_crc32_options(True)
 
 import timm
 import torchvision
