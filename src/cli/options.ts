@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { CROP_MODES, FILTERS, type TestPreprocessing } from "../data/index.js";
+import { CROP_MODES, FILTERS, type TestPreprocessing, TRANSFORMS } from "../data/index.js";
+import { RequestError } from "../errors.js";
 import { describePreprocessing, testPreprocessing } from "../evaluate/index.js";
 import { loadModel, type Model } from "../models/index.js";
 import type { Progress } from "../progress.js";
@@ -57,9 +58,9 @@ export function withEngine(to: Command): Command {
 }
 
 /** The preprocessing options, each of which goes before what the model says. */
-export interface PreprocessingOptions extends Partial<TestPreprocessing> {
-  readonly mean?: number[];
-  readonly std?: number[];
+export interface PreprocessingOptions extends Partial<Omit<TestPreprocessing, "mean">> {
+  readonly mean?: readonly number[];
+  readonly std?: readonly number[];
 }
 
 /** What a MODEL argument may be, for helps. */
@@ -84,6 +85,11 @@ export async function openModel(path: string, { mean, std }: PreprocessingOption
   return { ...model, input: { ...model.input, mean: mean ?? model.input.mean, std: std ?? model.input.std } };
 }
 
+export const EXIF_ORIENTATION = [
+  "--exif-orientation",
+  "turn pictures as their EXIF block says (default: the model's)",
+] as const;
+
 export function withPreprocessing(to: Command): Command {
   return to
     .option("--resolution <px>", "test resolution (default: the model's)", positiveInteger)
@@ -93,6 +99,12 @@ export function withPreprocessing(to: Command): Command {
       new Option("--crop-mode <mode>", "how a rectangle becomes a square (default: the model's)").choices(CROP_MODES),
     )
     .addOption(
+      new Option("--transform <name>", "whose resize: fixres-official sets the height (default: the model's)").choices(
+        TRANSFORMS,
+      ),
+    )
+    .option(...EXIF_ORIENTATION)
+    .addOption(
       new Option("--mean <r,g,b>", "means of the channels, 0 to 1 (default: the model's)").argParser(channels(false)),
     )
     .addOption(
@@ -100,13 +112,24 @@ export function withPreprocessing(to: Command): Command {
     );
 }
 
-/** The preprocessing in force, which is said aloud. */
+/**
+ * The preprocessing in force, which is said aloud.
+ * @param tuning - whether the model will be tuned with it, and not tested alone
+ */
 export function resolvedPreprocessing(
   model: Model,
-  { resolution, cropRatio, interpolation, cropMode }: PreprocessingOptions,
+  { resolution, cropRatio, interpolation, cropMode, transform, exifOrientation }: PreprocessingOptions,
   progress: Progress,
+  { tuning = false } = {},
 ): TestPreprocessing {
-  const preprocessing = testPreprocessing(model.input, { resolution, cropRatio, interpolation, cropMode });
+  const asked = { resolution, cropRatio, interpolation, cropMode, transform, exifOrientation };
+  const preprocessing = testPreprocessing(model.input, asked);
+  const own = model.input.transform ?? "standard";
+  if (!tuning && model.provenance.at(-1)?.what === "tuned" && preprocessing.transform !== own) {
+    throw new RequestError(
+      `the model was tuned with the transform ${own}, and a test with ${preprocessing.transform} would mix the two; leave out --transform, or tune it again.`,
+    );
+  }
   sayPreprocessing({ input: { ...model.input, ...preprocessing } }, progress);
   return preprocessing;
 }

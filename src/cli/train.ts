@@ -22,6 +22,7 @@ interface Options extends cli.EngineOptions, Partial<Omit<TrainOptions, "onBadIm
   readonly depth?: number;
   readonly testResolution?: number;
   readonly cropRatio?: number;
+  readonly exifOrientation?: boolean;
   readonly cacheMemory: number;
 }
 
@@ -42,6 +43,7 @@ export const trainCommand = cli
   .option("--test-resolution <px>", "resolution of the validation (default: the training's)", cli.positiveInteger)
   .option("--crop-ratio <c>", "crop ratio of the validation (default: 0.875)", cli.positiveNumber)
   .addOption(new Option("--interpolation <filter>", "resampling filter (default: bicubic)").choices(FILTERS))
+  .option(...cli.EXIF_ORIENTATION)
   .option("--epochs <n>", "epochs (default: 30)", cli.positiveInteger)
   .option("--seed <n>", "seed of weights, order, crops and noise (default: 0)", cli.nonNegativeInteger)
   .addOption(new Option("--optimizer <name>", "optimizer (default: sgd)").choices(OPTIMIZERS))
@@ -68,8 +70,8 @@ export const trainCommand = cli
     [...data.train.notes, ...data.val.notes].forEach(progress.note);
     const model = await startingPoint(name, data, options);
     const recipe = resolved(model, data, options);
-    const { testResolution = recipe.resolution, cropRatio, interpolation } = options;
-    const test = { resolution: testResolution, cropRatio, interpolation };
+    const { testResolution = recipe.resolution, cropRatio, interpolation, exifOrientation } = options;
+    const test = { resolution: testResolution, cropRatio, interpolation, exifOrientation };
     const preprocessing = cli.resolvedPreprocessing(model, test, progress);
     const found = await train(model, data, recipe, preprocessing, {
       directory: options.out,

@@ -52,7 +52,7 @@ export const tuneCommand = cli
     const model = await cli.openModel(directory, options, progress);
     const data = await openSplits(options.data, { classes: expectedClasses(model) });
     [...data.train.notes, ...data.val.notes].forEach(progress.note);
-    const preprocessing = cli.resolvedPreprocessing(model, options, progress);
+    const preprocessing = cli.resolvedPreprocessing(model, options, progress, { tuning: true });
     const { tune: mode, epochs, baseLearningRate, decayEpochs, momentum, weightDecay, labelSmoothing, seed } = options;
     const batchSize = options.batchSize ?? Math.min(TUNE_DEFAULTS.batchSize, data.train.samples.length);
     const recipe = { mode, epochs, baseLearningRate, decayEpochs, momentum, weightDecay, labelSmoothing, seed };

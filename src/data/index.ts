@@ -16,6 +16,7 @@ export {
   type Picture,
   resize,
   type TestPreprocessing,
+  TRANSFORMS,
   type Transform,
   testTransform,
 } from "../pixels/index.js";

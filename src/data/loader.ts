@@ -108,7 +108,7 @@ async function makeRow(
   { transform, seed, epoch, cache }: LoadOptions,
 ): Promise<Uint8Array | DataError> {
   try {
-    const picture = await pictureOf(sample, cache);
+    const picture = await pictureOf(sample, transform, cache);
     const row = new Uint8Array(transform.resolution ** 2 * 3);
     transform.apply(picture, row, 0, random(seed, "sample", epoch, index));
     return row;
@@ -118,15 +118,20 @@ async function makeRow(
   }
 }
 
-async function pictureOf({ path }: Sample, cache: PictureCache | undefined): Promise<Picture> {
-  const kept = cache?.get(path);
+async function pictureOf(
+  { path }: Sample,
+  { exifOrientation = false }: Transform,
+  cache: PictureCache | undefined,
+): Promise<Picture> {
+  const key = exifOrientation ? `${path} turned` : path;
+  const kept = cache?.get(key);
   if (kept !== undefined) {
     // Without this, an epoch of kept pictures would never let timers, messages and signals in.
     await setImmediate();
     return kept;
   }
-  const picture = await decodePicture(path);
-  cache?.add(path, picture);
+  const picture = await decodePicture(path, { exifOrientation });
+  cache?.add(key, picture);
   return picture;
 }
 
