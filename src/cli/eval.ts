@@ -28,7 +28,7 @@ export const evalCommand = cli
     cli.print(options.json, { model: directory, ...found }, () =>
       [
         `top-1 ${cli.percent(found.top1)} (95%: ${cli.interval(found.ci95)}), top-5 ${cli.percent(found.top5)}, loss ${found.loss.toFixed(4)}`,
-        `${found.n} pictures at ${preprocessing.resolution} px, ${found.imagesPerSecond.toFixed(1)} a second${cli.badPictures(found.bad)}`,
+        `${found.n} pictures at ${preprocessing.resolution} px, ${found.imagesPerSecond.toFixed(1)} a second${cli.badPictures(found.bad, options.onBadImage)}`,
       ].join("\n"),
     );
   });

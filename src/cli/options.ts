@@ -1,5 +1,13 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { CROP_MODES, FILTERS, type TestPreprocessing, TRANSFORMS } from "../data/index.js";
+import {
+  type BadPicture,
+  CROP_MODES,
+  FILTERS,
+  ON_BAD_IMAGE,
+  type OnBadImage,
+  type TestPreprocessing,
+  TRANSFORMS,
+} from "../data/index.js";
 import { RequestError } from "../errors.js";
 import { describePreprocessing, testPreprocessing } from "../evaluate/index.js";
 import { loadModel, type Model } from "../models/index.js";
@@ -32,7 +40,7 @@ export interface EngineOptions {
   readonly device?: Device;
   readonly threads?: number;
   readonly batchSize?: number;
-  readonly onBadImage: "stop" | "skip";
+  readonly onBadImage: OnBadImage;
   readonly json?: boolean;
 }
 
@@ -51,9 +59,12 @@ export function withEngine(to: Command): Command {
     .option("--threads <n>", "threads of the engine (default: one a core)", positiveInteger)
     .option("--batch-size <n>", "pictures at a time", positiveInteger)
     .addOption(
-      new Option("--on-bad-image <action>", "what an unreadable picture does")
-        .choices(["stop", "skip"])
-        .default("stop"),
+      new Option(
+        "--on-bad-image <action>",
+        "what an unreadable picture does: it is left out (skip) and listed too (record)",
+      )
+        .choices(ON_BAD_IMAGE)
+        .default("fail"),
     );
 }
 
@@ -151,7 +162,10 @@ export function print(json: boolean | undefined, result: unknown, text: () => st
   process.stdout.write(`${json ? JSON.stringify(result) : text()}\n`);
 }
 
-/** What was left out, for the end of a report. */
-export function badPictures(bad: readonly { name: string; reason: string }[]): string {
-  return bad.length === 0 ? "" : `\n${bad.length} pictures could not be read and are left out, such as ${bad[0]!.name}`;
+/** What was left out, for the end of a report: each with its reason where it is to be recorded. */
+export function badPictures(bad: readonly BadPicture[], onBadImage: OnBadImage): string {
+  if (bad.length === 0) return "";
+  const said = `\n${bad.length} pictures could not be read and are left out`;
+  if (onBadImage !== "record") return `${said}, such as ${bad[0]!.name}`;
+  return [`${said}:`, ...bad.map(({ name, reason }) => `${name}: ${reason}`)].join("\n  ");
 }

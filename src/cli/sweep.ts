@@ -39,6 +39,6 @@ export const sweepCommand = cli
           String(row.n),
           row.imagesPerSecond.toFixed(1),
         ]),
-      ).concat(cli.badPictures(rows[0]!.bad)),
+      ).concat(cli.badPictures(rows[0]!.bad, options.onBadImage)),
     );
   });

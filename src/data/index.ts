@@ -22,7 +22,17 @@ export {
 } from "../pixels/index.js";
 export { openPictureCache, type PictureCache } from "./cache.js";
 export { type DecodeOptions, decodePicture } from "./decode.js";
-export { openFolder, type Sample, type Source } from "./folder.js";
-export { type BadPicture, type Batch, type LoadOptions, loadBatches, orderOf } from "./loader.js";
+export { openFolder } from "./folder.js";
+export {
+  type BadPicture,
+  type Batch,
+  type LoadOptions,
+  loadBatches,
+  ON_BAD_IMAGE,
+  type OnBadImage,
+  orderOf,
+  readPicture,
+} from "./loader.js";
+export type { Sample, Samples, Source } from "./source.js";
 export { checkClasses, openSplit, openSplits, type SplitOptions, type Splits } from "./splits.js";
 export { type TrainTransformOptions, trainTransform } from "./train-transform.js";

@@ -21,7 +21,7 @@ describe("openSplits", () => {
     expect([train.name, val.name]).toEqual([join(directory, "train"), join(directory, "val")]);
     expect(train.classes).toEqual(["cat", "dog"]);
     expect(val.classes).toEqual(train.classes);
-    expect(val.samples.map(({ name, label }) => [name, label])).toEqual([
+    expect([...val.samples].map(({ name, label }) => [name, label])).toEqual([
       ["cat/a.png", 0],
       ["dog/a.png", 1],
     ]);

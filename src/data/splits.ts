@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { DataError } from "../errors.js";
-import { listDirectory, openFolder, type Source } from "./folder.js";
+import { listDirectory, openFolder } from "./folder.js";
+import type { Source } from "./source.js";
 
 /** The two parts of a data set, with the same classes. */
 export interface Splits {

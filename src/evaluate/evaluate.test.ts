@@ -57,7 +57,7 @@ describe("evaluate", () => {
 
   it("agrees with what predict says of each picture", async () => {
     const found = await evaluate(model, source, options);
-    const paths = source.samples.map(({ path }) => path);
+    const paths = [...source.samples].map(({ path }) => path);
     const { predictions, bad } = await predict(model, paths, CLASSES.length, { ...options, batchSize: 5 });
     expect(bad).toEqual([]);
     expect(predictions.map(({ image }) => image)).toEqual(paths);

@@ -1,6 +1,7 @@
 import {
   type BadPicture,
   loadBatches,
+  type OnBadImage,
   type PictureCache,
   type Source,
   type TestPreprocessing,
@@ -16,8 +17,8 @@ export interface EvaluateOptions extends Pick<SessionOptions, "device" | "thread
   readonly preprocessing: TestPreprocessing;
   /** Pictures a run; 16 unless given. */
   readonly batchSize?: number;
-  /** Whether a picture that cannot be read ends the evaluation (unless given) or is left out and reported. */
-  readonly onBadImage?: "stop" | "skip";
+  /** What a picture that cannot be read does; `fail` unless given. */
+  readonly onBadImage?: OnBadImage;
   /** Decoded pictures, where several evaluations look at the same ones. */
   readonly cache?: PictureCache;
   readonly signal?: AbortSignal;
