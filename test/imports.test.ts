@@ -81,6 +81,9 @@ describe("import order", () => {
     ["onnxruntime-web/wasm", "web"],
     ["sharp", "data", "report"],
     ["@huggingface/hub", "weights"],
+    ["tar", "data"],
+    ["hyparquet", "data"],
+    ["csv-parse", "data"],
     ["commander", "cli"],
     ["cli-progress", "cli"],
   ])("imports %s where it belongs", (library, ...folders) => {

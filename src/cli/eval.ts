@@ -1,11 +1,7 @@
-import { openSplit } from "../data/index.js";
 import { evaluate } from "../evaluate/index.js";
-import { expectedClasses } from "../models/index.js";
 import * as cli from "./options.js";
 
-interface Options extends cli.EngineOptions, cli.PreprocessingOptions {
-  readonly data: string;
-}
+interface Options extends cli.EngineOptions, cli.PreprocessingOptions, cli.DataOptions {}
 
 const base = cli.command("eval", "Measure single-crop top-1, top-5 and loss on the validation pictures.", [
   "fixres eval models/b0 --data pictures",
@@ -13,14 +9,12 @@ const base = cli.command("eval", "Measure single-crop top-1, top-5 and loss on t
 ]);
 
 export const evalCommand = cli
-  .withPreprocessing(cli.withEngine(base))
+  .withPreprocessing(cli.withData(cli.withEngine(base)))
   .argument("<model>", cli.MODEL)
-  .requiredOption("--data <dir>", "directory with val/, a folder a class")
   .action(async (directory: string, options: Options) => {
     const { progress, signal } = cli.surroundings();
     const model = await cli.openModel(directory, options, progress);
-    const source = await openSplit(options.data, "val", { classes: expectedClasses(model) });
-    source.notes.forEach(progress.note);
+    const source = await cli.openTest(options, model, progress);
     const { device, threads, batchSize, onBadImage } = options;
     const preprocessing = cli.resolvedPreprocessing(model, options, progress);
     const engine = { device, threads, batchSize, onBadImage, signal, progress };

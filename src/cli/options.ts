@@ -5,12 +5,14 @@ import {
   FILTERS,
   ON_BAD_IMAGE,
   type OnBadImage,
+  openSplit,
+  type Source,
   type TestPreprocessing,
   TRANSFORMS,
 } from "../data/index.js";
 import { RequestError } from "../errors.js";
 import { describePreprocessing, testPreprocessing } from "../evaluate/index.js";
-import { loadModel, type Model } from "../models/index.js";
+import { expectedClasses, loadModel, type Model } from "../models/index.js";
 import type { Progress } from "../progress.js";
 import { DEVICES, type Device } from "../runtime/index.js";
 import { stderrProgress } from "./progress.js";
@@ -27,6 +29,7 @@ function numeric(what: string, valid: (value: number) => boolean): (text: string
 }
 
 export const positiveInteger = numeric("a whole number of 1 or more", (n) => Number.isInteger(n) && n >= 1);
+export const integer = numeric("a whole number", Number.isInteger);
 export const nonNegativeInteger = numeric("a whole number of 0 or more", (n) => Number.isInteger(n) && n >= 0);
 export const positiveNumber = numeric("a number above 0", (n) => n > 0 && Number.isFinite(n));
 export const nonNegativeNumber = numeric("a number of 0 or more", (n) => n >= 0 && Number.isFinite(n));
@@ -51,6 +54,33 @@ export function command(name: string, description: string, examples: readonly st
     .option("--json", "print one JSON object and nothing else on stdout")
     .option("--debug", "show a stack trace where something fails")
     .addHelpText("after", `\nExamples:\n${examples.map((line) => `  $ ${line}`).join("\n")}`);
+}
+
+/** Options of every command that tests on labelled pictures. */
+export interface DataOptions {
+  readonly data: string;
+  readonly labels?: string;
+  readonly classMap?: string;
+  readonly labelOffset?: number;
+  readonly validLabels?: string;
+}
+
+/** `--data` and what says which labels and classes it has. @param parts - whether it needs a part for training too */
+export function withData(to: Command, { parts = false } = {}): Command {
+  const data = parts ? "directory with train/ and val/" : "directory with val/, or the test's pictures alone";
+  const command = to
+    .requiredOption("--data <path>", `${data}: folders a class, tars, Parquet, ... (docs/DATA.md)`)
+    .option("--labels <file>", "labels of pictures that lie in no class folders: CSV, or lines of name and label")
+    .option("--class-map <file>", "the data's class names in the order of the model's outputs, a line each")
+    .option("--label-offset <n>", "what to add to a label number to give the model's output", integer);
+  return parts ? command : command.option("--valid-labels <file>", "classes that alone count and compete, a line each");
+}
+
+/** The validation pictures of `--data`, with what the user should know of them. */
+export async function openTest(options: DataOptions, model: Model, progress: Progress): Promise<Source> {
+  const source = await openSplit(options.data, "val", { ...options, classes: expectedClasses(model), subset: true });
+  source.notes.forEach(progress.note);
+  return source;
 }
 
 export function withEngine(to: Command): Command {

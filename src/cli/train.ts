@@ -35,7 +35,7 @@ const base = cli.command("train", "Train a network from scratch, or on from a mo
 export const trainCommand = cli
   .withEngine(base)
   .argument("<arch>", "architecture, such as efficientnet_b0, or a model directory to train on from")
-  .requiredOption("--data <dir>", "directory with train/ and val/, each a folder a class")
+  .requiredOption("--data <dir>", "directory with train/ and val/: folders a class, tars, Parquet, ... (docs/DATA.md)")
   .requiredOption("--out <dir>", "directory of the run; one that is there goes on")
   .option("--width <factor>", "multiplier of channels instead of the architecture's", cli.positiveNumber)
   .option("--depth <factor>", "multiplier of repeats instead of the architecture's", cli.positiveNumber)

@@ -7,8 +7,7 @@ import * as cli from "./options.js";
 /** Those of the recipe are called as `TuneOptions` has them. */
 type Recipe = Omit<TuneOptions, "mode" | "preprocessing" | "batchSize" | "onBadImage">;
 
-interface Options extends cli.EngineOptions, cli.PreprocessingOptions, Recipe {
-  readonly data: string;
+interface Options extends cli.EngineOptions, cli.PreprocessingOptions, cli.DataOptions, Recipe {
   readonly out: string;
   readonly tune: TuneModeName;
   readonly cacheMemory: number;
@@ -25,9 +24,8 @@ const base = cli.command(
 const modes = Object.entries(TUNE_MODES).map(([name, { summary }]) => `${name}: ${summary}`);
 
 export const tuneCommand = cli
-  .withPreprocessing(cli.withEngine(base))
+  .withPreprocessing(cli.withData(cli.withEngine(base), { parts: true }))
   .argument("<model>", cli.MODEL)
-  .requiredOption("--data <dir>", "directory with train/ and val/, each a folder a class")
   .requiredOption("--out <dir>", "model directory to write")
   .addOption(
     new Option("--tune <what>", `what is trained (${modes.join("; ")})`)
@@ -50,7 +48,7 @@ export const tuneCommand = cli
   .action(async (directory: string, options: Options) => {
     const { progress, signal } = cli.surroundings();
     const model = await cli.openModel(directory, options, progress);
-    const data = await openSplits(options.data, { classes: expectedClasses(model) });
+    const data = await openSplits(options.data, { ...options, classes: expectedClasses(model) });
     [...data.train.notes, ...data.val.notes].forEach(progress.note);
     const preprocessing = cli.resolvedPreprocessing(model, options, progress, { tuning: true });
     const { tune: mode, epochs, baseLearningRate, decayEpochs, momentum, weightDecay, labelSmoothing, seed } = options;

@@ -111,7 +111,7 @@ export async function listDirectory(directory: string): Promise<Entry[]> {
 }
 
 /** Files at any depth below `root`/`top`, as paths from `root`: folder by folder, as Python's sorted os.walk. */
-async function filesBelow(root: string, top: string): Promise<string[]> {
+export async function filesBelow(root: string, top: string): Promise<string[]> {
   const folders: { path: string; files: string[] }[] = [];
   const walk = async (path: string): Promise<void> => {
     const files: string[] = [];

@@ -75,6 +75,23 @@ describe("evaluate", () => {
     expect(found.loss).toBeCloseTo(losses.reduce((a, b) => a + b) / losses.length, 5);
   });
 
+  it("lets no other class compete than those that the source says", async () => {
+    const kept = [1, 3];
+    const samples = [...source.samples].filter(({ label }) => kept.includes(label));
+    const found = await evaluate(model, { ...source, samples, competing: kept }, options);
+    const paths = samples.map(({ path }) => path);
+    const { predictions } = await predict(model, paths, CLASSES.length, options);
+    const best = predictions.map(({ top }) => top.find(({ index }) => kept.includes(index))!);
+    expect([...found.correct]).toEqual(best.map(({ index }, i) => Number(index === samples[i]!.label)));
+    // The loss is that of a softmax over the two.
+    const losses = predictions.map(({ top }, i) => {
+      const own = top.filter(({ index }) => kept.includes(index));
+      const sum = own.reduce((total, { probability }) => total + probability, 0);
+      return -Math.log(own.find(({ index }) => index === samples[i]!.label)!.probability / sum);
+    });
+    expect(found.loss).toBeCloseTo(losses.reduce((a, b) => a + b) / losses.length, 5);
+  });
+
   it("keeps decoded pictures where it is given room, and gives the same from them", async () => {
     const room = openPictureCache(1e6);
     let found = 0;

@@ -67,7 +67,9 @@ export async function evaluate(model: Model, source: Source, options: EvaluateOp
     for await (const { batch, results } of runEach(session, batches, ({ pixels }) => ({ pixels }))) {
       const { labels, count, bad: unread } = batch;
       bad.push(...unread);
-      sums.add(scoreLogits(results.logits as Float32Array, labels, count, model.classes.length));
+      sums.add(
+        scoreLogits(competing(results.logits as Float32Array, model, source), labels, count, model.classes.length),
+      );
       // A first batch may have nothing but pictures that could not be read.
       if (count > 0) detail = `top-1 ${percent(sums.result().top1)}`;
       task.advance(count + unread.length, detail);
@@ -79,4 +81,14 @@ export async function evaluate(model: Model, source: Source, options: EvaluateOp
     task.end();
     await session.dispose();
   }
+}
+
+/** Below every logit, and still finite. */
+const OUT = -3e38;
+
+/** The logits, without those of classes that do not compete in the source. */
+function competing(logits: Float32Array, { classes }: Model, { competing: valid }: Source): Float32Array {
+  if (valid === undefined) return logits;
+  const counted = new Set(valid);
+  return logits.map((logit, i) => (counted.has(i % classes.length) ? logit : OUT));
 }
