@@ -12,6 +12,7 @@ import { predictCommand } from "./predict.js";
 import { sweepCommand } from "./sweep.js";
 import { trainCommand } from "./train.js";
 import { tuneCommand } from "./tune.js";
+import { verifyCommand } from "./verify.js";
 
 /** Exit codes: done, it failed, the request is wrong. */
 const DONE = 0;
@@ -37,6 +38,7 @@ for (const command of [
   sweepCommand,
   evalCommand,
   predictCommand,
+  verifyCommand,
 ]) {
   program.addCommand(command);
 }

@@ -35,5 +35,6 @@ export {
 } from "./loader.js";
 export { openSource, type SourceOptions } from "./open.js";
 export type { Sample, Samples, Source } from "./source.js";
-export { checkClasses, openSplit, openSplits, type SplitOptions, type Splits } from "./splits.js";
+export { checkClasses, openParts, openSplit, openSplits, type SplitOptions, type Splits } from "./splits.js";
 export { type TrainTransformOptions, trainTransform } from "./train-transform.js";
+export { type Found, type Part, type Verification, type VerifyOptions, verify } from "./verify.js";
