@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../errors.js";
 import { type ClassOptions, withClasses } from "./classes.js";
-import { listDirectory } from "./folder.js";
+import { listDirectory, PICTURE } from "./folder.js";
 import { openFiles, openSource, type SourceOptions } from "./open.js";
 import type { Source } from "./source.js";
 
@@ -25,8 +25,9 @@ export async function openSplits(directory: string, options: SplitOptions = {}):
   const train = await openSplit(directory, "train", options);
   const own = await sourceOf(directory, "val", options);
   const val = options.classes === undefined ? own : await withClasses(own, { ...options, subset: false });
-  const missing = train.classes.filter((name) => !val.classes.includes(name));
-  const added = val.classes.filter((name) => !train.classes.includes(name));
+  const [inTrain, inVal] = [new Set(train.classes), new Set(val.classes)];
+  const missing = train.classes.filter((name) => !inVal.has(name));
+  const added = val.classes.filter((name) => !inTrain.has(name));
   if (missing.length > 0) {
     throw new DataError(`"${val.name}" lacks ${named(missing)}, which train/ has; both need the same classes.`);
   }
@@ -123,8 +124,10 @@ async function filesOfPart(directory: string, split: "train" | "val"): Promise<s
       }))
     : [];
   const files = [...here, ...below].filter(({ isDirectory }) => !isDirectory);
+  // Beside pictures, a list has their labels.
+  const flat = here.some(({ name }) => PICTURE.test(name));
   for (const part of NAMES[split]) {
-    for (const kind of ["parquet", "tar", "idx", "list"] as const) {
+    for (const kind of ["parquet", "tar", "idx", ...(flat ? [] : ["list" as const])] as const) {
       const form = new RegExp(`^${part}${FORMS[kind]}$`, "i");
       const found = files.filter(({ name }) => form.test(name)).map(({ path }) => path);
       if (found.length > 0) return found;
