@@ -31,7 +31,7 @@ const InputSpec = z.object({
 export type InputSpec = z.infer<typeof InputSpec>;
 
 /** One thing that was done to make a model what it is; further facts stand beside `what`. */
-const Provenance = z.looseObject({ what: z.enum(["initialised", "imported", "trained", "tuned"]) });
+const Provenance = z.looseObject({ what: z.enum(["initialised", "imported", "trained", "tuned", "exported"]) });
 export type Provenance = z.infer<typeof Provenance>;
 
 /** `model.json` of a model directory. */
@@ -136,7 +136,8 @@ async function onnxModel(path: string, given?: z.output<typeof ModelFile>): Prom
   // The parameters of an export have kept their names.
   if (spec !== null && spec.arch !== ONNX) return assembled(spec, tensors, path);
   const { classes, input, provenance, notes } = specOf(network, tensors, path, spec ?? undefined);
-  return { arch: network, classes, input, provenance, tensors, notes };
+  const arch = provenance.at(-1)?.what === "exported" ? { ...network, only: input.resolution } : network;
+  return { arch, classes, input, provenance, tensors, notes };
 }
 
 function assembled(spec: z.output<typeof ModelFile>, tensors: ReadonlyMap<string, Tensor>, where: string): Model {

@@ -18,11 +18,11 @@ export {
   isEfficientNet,
   loadModel,
   type Model,
+  modelFile,
   type Provenance,
   saveModel,
 } from "./directory.js";
 export { efficientnet, type Network, type NetworkOptions } from "./efficientnet.js";
-export { checkExport, type ExportOptions, exportOnnx } from "./export.js";
 export {
   ARCHITECTURES,
   type Architecture,

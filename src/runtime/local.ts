@@ -57,6 +57,10 @@ const slots = (metadata: readonly InferenceSession.ValueMetadata[]): Map<string,
 const shapesOf = (all: ReadonlyMap<string, Slot>, without: ReadonlySet<string>): Record<string, Shape> =>
   Object.fromEntries([...all].filter(([name]) => !without.has(name)).map(([name, { shape }]) => [name, shape]));
 
+/** A shape with its one open dimension as so many elements need it. */
+const closed = (shape: Shape, count: number): Shape =>
+  shape.map((n) => (n === -1 ? Math.floor(count / Math.abs(elements(shape))) : n));
+
 class LocalSession implements Session {
   readonly inputs: Readonly<Record<string, Shape>>;
   readonly outputs: Readonly<Record<string, Shape>>;
@@ -74,12 +78,12 @@ class LocalSession implements Session {
     this.outputs = shapesOf(slots(inner.outputMetadata), new Set(Object.values(carried)));
   }
 
-  async run(feeds: Tensors): Promise<Tensors> {
+  async run(feeds: Tensors, shapes: Readonly<Record<string, Shape>> = {}): Promise<Tensors> {
     const all: Record<string, Tensor> = { ...this.state };
     for (const [name, shape] of Object.entries(this.inputs)) {
       const data = feeds[name];
       if (data === undefined) throw new RequestError(`input "${name}" [${shape.join(", ")}] was not fed.`);
-      all[name] = this.tensor(name, data);
+      all[name] = this.tensor(name, data, shapes[name]);
     }
     const fetches: Record<string, Tensor | null> = {};
     for (const name of Object.keys(this.outputs)) fetches[name] = null;
@@ -107,15 +111,16 @@ class LocalSession implements Session {
     await this.inner.release();
   }
 
-  private tensor(name: string, data: TypedArray): Tensor {
+  private tensor(name: string, data: TypedArray, given?: Shape): Tensor {
     const slot = this.inputSlots.get(name);
     if (slot === undefined)
       throw new RequestError(`"${name}" is no input; inputs are ${[...this.inputSlots.keys()].join(", ")}.`);
-    if (data.length !== elements(slot.shape)) {
+    const shape = given ?? closed(slot.shape, data.length);
+    if (data.length !== elements(shape)) {
       throw new RequestError(
-        `input "${name}" [${slot.shape.join(", ")}] was fed ${data.length} elements; ${elements(slot.shape)} are needed.`,
+        `input "${name}" [${slot.shape.join(", ")}] was fed ${data.length} elements; ${elements(shape)} are needed.`,
       );
     }
-    return new Tensor(slot.type, data as Tensor["data"] & TypedArray, slot.shape);
+    return new Tensor(slot.type, data as Tensor["data"] & TypedArray, shape);
   }
 }
