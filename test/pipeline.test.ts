@@ -62,7 +62,7 @@ describe("the main job on colour pictures of ten classes", () => {
     expect(other.stderr).toContain("epochs was 2, is 3");
   });
 
-  it.each(["classifier", "classifier+bn-stats", "classifier+bn", "head"])("tunes: %s", async (mode) => {
+  it.each(["classifier", "classifier+bn-stats", "classifier+bn", "head", "last:1", "all"])("tunes: %s", async (mode) => {
     const out = at(`tuned-${mode}`);
     const args = ["--data", data, "--resolution", "48", "--epochs", "3", "--threads", "1"];
     const tuned = await fixres(["tune", at("run", "model"), ...args, "--tune", mode, "--out", out, "--json"]);
