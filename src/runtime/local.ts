@@ -29,7 +29,10 @@ export async function openLocalSession(program: Program, options: SessionOptions
       logSeverityLevel: 3,
       extra: {
         // Denormals appear in late training and cost tens of times a normal number's time.
-        session: { set_denormal_as_zero: "1" },
+        session: {
+          set_denormal_as_zero: "1",
+          ...(program.folder === undefined ? {} : { model_external_initializers_file_folder_path: program.folder }),
+        },
         // It moves zeros that surround a picture into MaxPool, which surrounds it with -infinity.
         optimization: { disable_specified_optimizers: "Pad_Fusion" },
       },
