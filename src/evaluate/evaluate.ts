@@ -7,14 +7,14 @@ import {
   testTransform,
 } from "../data/index.js";
 import { percent } from "../format.js";
-import { inferenceProgram, type Model, possibleBatch } from "../models/index.js";
+import { inferenceProgram, type Model, possibleBatch, usualBatch } from "../models/index.js";
 import { type Progress, silent } from "../progress.js";
 import { openSession, runEach, type SessionOptions } from "../runtime/index.js";
 import { type Accuracy, scoreLogits, tally } from "./metrics.js";
 
 export interface EvaluateOptions extends Pick<SessionOptions, "device" | "threads"> {
   readonly preprocessing: TestPreprocessing;
-  /** Pictures a run; 16 unless given. */
+  /** Pictures a run; 16 unless given, fewer where the network makes very much of each. */
   readonly batchSize?: number;
   /** Whether a picture that cannot be read ends the evaluation (unless given) or is left out and reported. */
   readonly onBadImage?: "stop" | "skip";
@@ -44,7 +44,7 @@ export interface Evaluation extends Accuracy {
 export async function evaluate(model: Model, source: Source, options: EvaluateOptions): Promise<Evaluation> {
   const { preprocessing, onBadImage, cache, signal, device, threads, progress = silent } = options;
   const { resolution } = preprocessing;
-  const batchSize = possibleBatch(model, { resolution, batch: options.batchSize ?? 16 });
+  const batchSize = possibleBatch(model, { resolution, batch: options.batchSize ?? usualBatch(model, resolution) });
   const program = inferenceProgram(model, { resolution, batch: batchSize });
   const session = await openSession(program, { device, threads });
   const task = progress.start(options.task ?? "evaluate", source.samples.length, "pictures");

@@ -13,6 +13,8 @@ export interface ExternalFile {
 export interface Program {
   readonly model: Uint8Array;
   readonly external?: readonly ExternalFile[];
+  /** Folder of files that external data point into and that are not in `external`: the engine maps them. */
+  readonly folder?: string;
   /** Input name → output name that replaces it after a run. */
   readonly carried?: Readonly<Record<string, string>>;
 }
