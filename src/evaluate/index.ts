@@ -1,12 +1,23 @@
 /**
- * How good a classifier is, and how sure that is. In: a model and a labelled source, or logits. Out: single-crop top-1, top-5
- * and loss with intervals, and paired comparisons.
+ * How good a classifier is, and how sure that is. In: a model and a labelled source, or logits. Out: single-crop top-1, top-5,
+ * loss and calibration with intervals, where they are lost, and paired comparisons. Definitions: docs/EVALUATION.md.
  *
  * @module
  */
 export type { Guess } from "../classifier.js";
-export { type EvaluateOptions, type Evaluation, evaluate } from "./evaluate.js";
-export { type Accuracy, type Scores, scoreLogits, type Tally, tally } from "./metrics.js";
+export { CALIBRATION_BINS, type Calibration, type CalibrationBin, calibration } from "./calibration.js";
+export {
+  type ClassScore,
+  type ConfusedPair,
+  type Confusion,
+  type ConfusionCell,
+  confusion,
+  type MacroScore,
+} from "./confusion.js";
+export type { Details, Scored, WorstPicture } from "./details.js";
+export { type EvaluateOptions, type Evaluation, evaluate, type ScoreLog } from "./evaluate.js";
+export { type Scores, scoreLogits, type Truth } from "./metrics.js";
 export { type Prediction, predict } from "./predict.js";
 export { describePreprocessing, testPreprocessing } from "./preprocessing.js";
 export { type Interval, mcnemar, type PairedGain, pairedGain, wilson } from "./statistics.js";
+export { type Accuracy, type Tally, tally } from "./tally.js";
