@@ -1,11 +1,13 @@
-import { openSplit } from "../data/index.js";
-import { evaluate } from "../evaluate/index.js";
-import { expectedClasses } from "../models/index.js";
+import { openSplit, type Source } from "../data/index.js";
+import { evaluate, readRealLabels, type Truth, underRealLabels } from "../evaluate/index.js";
+import { expectedClasses, type Model } from "../models/index.js";
+import type { Progress } from "../progress.js";
 import * as cli from "./options.js";
 import { evaluationText } from "./report.js";
 
 interface Options extends cli.EngineOptions, cli.PreprocessingOptions {
   readonly data: string;
+  readonly real?: string;
   readonly perClass?: boolean;
 }
 
@@ -16,6 +18,7 @@ const base = cli.command(
     "fixres eval models/b0 --data pictures",
     "fixres eval models/b0 --data pictures --per-class",
     "fixres eval models/b0 --data pictures --resolution 320 --json",
+    "fixres eval models/b0 --data imagenet --real real.json",
   ],
 );
 
@@ -23,20 +26,34 @@ export const evalCommand = cli
   .withPreprocessing(cli.withEngine(base))
   .argument("<model>", cli.MODEL)
   .requiredOption("--data <dir>", "directory with val/, a folder a class")
+  .option("--real <file>", "score by ReaL labels: the JSON of google-research/reassessed-imagenet")
   .option("--per-class", "print precision, recall and F1 of each class (--json always has them)")
   .action(async (directory: string, options: Options) => {
     const { progress, signal } = cli.surroundings();
     const model = await cli.openModel(directory, options, progress);
-    const source = await openSplit(options.data, "val", { classes: expectedClasses(model) });
-    source.notes.forEach(progress.note);
+    const { source, truth, real } = await labelled(model, options, progress);
     const { device, threads, batchSize, onBadImage } = options;
     const preprocessing = cli.resolvedPreprocessing(model, options, progress);
     const engine = { device, threads, batchSize, onBadImage, signal, progress };
-    const { correct: _, ...found } = await evaluate(model, source, { preprocessing, ...engine });
-    cli.print(options.json, { model: directory, ...found }, () =>
-      [
-        evaluationText(found, options.perClass),
-        `${found.n} pictures at ${preprocessing.resolution} px, ${found.imagesPerSecond.toFixed(1)} a second${cli.badPictures(found.bad)}`,
-      ].join("\n"),
-    );
+    const { correct: _, ...found } = await evaluate(model, source, { preprocessing, truth, ...engine });
+    cli.print(options.json, { model: directory, real, ...found }, () => {
+      const about = `${found.n} pictures at ${preprocessing.resolution} px${real ? " under ReaL labels" : ""}, ${found.imagesPerSecond.toFixed(1)} a second`;
+      return `${evaluationText(found, about, options.perClass)}${cli.badPictures(found.bad)}`;
+    });
   });
+
+interface Scene {
+  readonly source: Source;
+  readonly truth?: readonly Truth[];
+  readonly real?: { readonly file: string; readonly leftOut: number };
+}
+
+/** The validation pictures with what they are scored by. */
+async function labelled(model: Model, { data, real }: Options, progress: Progress): Promise<Scene> {
+  const source = await openSplit(data, "val", { classes: expectedClasses(model) });
+  source.notes.forEach(progress.note);
+  if (real === undefined) return { source };
+  const { source: kept, truth, leftOut } = underRealLabels(source, await readRealLabels(real));
+  if (leftOut > 0) progress.note(`${leftOut} pictures have no ReaL label and are left out`);
+  return { source: kept, truth, real: { file: real, leftOut } };
+}

@@ -2,13 +2,18 @@ import type { Details } from "../evaluate/index.js";
 import { interval, percent } from "../format.js";
 import { table } from "./table.js";
 
-/** What an evaluation found, as people read it; the classes one by one where `perClass` is set. */
+/**
+ * What an evaluation found, as people read it.
+ * @param about - what it was measured on  @param perClass - whether the classes are listed one by one
+ */
 export function evaluationText(
   { top1, top5, loss, ci95, ece, macro, mostConfused, worst, ...rest }: Details,
+  about: string,
   perClass = false,
 ): string {
   const lines = [
     `top-1 ${percent(top1)} (95%: ${interval(ci95)}), top-5 ${percent(top5)}, loss ${loss.toFixed(4)}`,
+    about,
     `calibration error ${percent(ece)}; mean over classes: precision ${percent(macro.precision)}, recall ${percent(macro.recall)}, F1 ${percent(macro.f1)}`,
   ];
   if (mostConfused.length > 0) lines.push("most confused:");

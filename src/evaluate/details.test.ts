@@ -57,11 +57,11 @@ describe("detailedTally", () => {
       if (inside.length === 0) continue;
       const mean = (of: (i: number) => number): number => inside.reduce((s, i) => s + of(i), 0) / inside.length;
       ece += (inside.length / N) * Math.abs(mean((i) => top1[i]!) - mean(confidence));
-      expect(all.calibration.bins[b]).toMatchObject({ n: inside.length, accuracy: mean((i) => top1[i]!) });
+      expect(all.calibration[b]).toMatchObject({ n: inside.length, accuracy: mean((i) => top1[i]!) });
     }
     expect(all.ece).toBeCloseTo(ece, 14);
     expect(ece).toBeGreaterThan(0.01);
-    expect(all.calibration.bins[0]).toEqual({ low: 0, high: 1 / 15, n: 0, confidence: null, accuracy: null });
+    expect(all.calibration[0]).toEqual({ low: 0, high: 1 / 15, n: 0, confidence: null, accuracy: null });
   });
 
   it("has precision, recall and F1 of each class, and their means", () => {

@@ -1,5 +1,5 @@
 import type { BadPicture, Source } from "../data/index.js";
-import { type Calibration, calibration } from "./calibration.js";
+import { type CalibrationBin, calibration } from "./calibration.js";
 import { type ClassScore, type ConfusedPair, type ConfusionCell, confusion, type MacroScore } from "./confusion.js";
 import type { Scores } from "./metrics.js";
 import { type Accuracy, tally } from "./tally.js";
@@ -19,9 +19,9 @@ export interface WorstPicture {
 
 /** Accuracy with where it is lost. */
 export interface Details extends Accuracy {
-  /** Expected calibration error, as `calibration` says. */
+  /** Expected calibration error, as `calibration` says, and what it is made of. */
   readonly ece: number;
-  readonly calibration: Calibration;
+  readonly calibration: readonly CalibrationBin[];
   /** By the classes of the folders. */
   readonly perClass: readonly ClassScore[];
   readonly macro: MacroScore;
@@ -73,11 +73,11 @@ export function detailedTally({ classes, samples: all }: Pick<Source, "classes" 
     correct: (): Uint8Array => sums.correct(),
     result(): Details {
       const accuracy = sums.result();
-      const trusted = trust.result();
+      const { ece, bins } = trust.result();
       return {
         ...accuracy,
-        ece: trusted.ece,
-        calibration: trusted,
+        ece,
+        calibration: bins,
         perClass: matrix.perClass(),
         macro: matrix.macro(),
         confusion: matrix.cells(),

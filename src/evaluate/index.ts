@@ -19,5 +19,6 @@ export { type EvaluateOptions, type Evaluation, evaluate, type ScoreLog } from "
 export { type Scores, scoreLogits, type Truth } from "./metrics.js";
 export { type Prediction, predict } from "./predict.js";
 export { describePreprocessing, testPreprocessing } from "./preprocessing.js";
+export { type Labelled, type RealLabels, readRealLabels, underRealLabels } from "./real.js";
 export { type Interval, mcnemar, type PairedGain, pairedGain, wilson } from "./statistics.js";
 export { type Accuracy, type Tally, tally } from "./tally.js";
