@@ -1,5 +1,5 @@
 import { openSplit, type Source } from "../data/index.js";
-import { evaluate, readRealLabels, type Truth, underRealLabels } from "../evaluate/index.js";
+import { evaluate, evaluateInto, readRealLabels, type Truth, underRealLabels } from "../evaluate/index.js";
 import { expectedClasses, type Model } from "../models/index.js";
 import type { Progress } from "../progress.js";
 import * as cli from "./options.js";
@@ -7,6 +7,7 @@ import { evaluationText } from "./report.js";
 
 interface Options extends cli.EngineOptions, cli.PreprocessingOptions {
   readonly data: string;
+  readonly out?: string;
   readonly real?: string;
   readonly perClass?: boolean;
 }
@@ -18,6 +19,7 @@ const base = cli.command(
     "fixres eval models/b0 --data pictures",
     "fixres eval models/b0 --data pictures --per-class",
     "fixres eval models/b0 --data pictures --resolution 320 --json",
+    "fixres eval models/b0 --data pictures --out evaluations/b0",
     "fixres eval models/b0 --data imagenet --real real.json",
   ],
 );
@@ -26,6 +28,7 @@ export const evalCommand = cli
   .withPreprocessing(cli.withEngine(base))
   .argument("<model>", cli.MODEL)
   .requiredOption("--data <dir>", "directory with val/, a folder a class")
+  .option("--out <dir>", "keep settings, fingerprints and a row a picture there; goes on if it was stopped")
   .option("--real <file>", "score by ReaL labels: the JSON of google-research/reassessed-imagenet")
   .option("--per-class", "print precision, recall and F1 of each class (--json always has them)")
   .action(async (directory: string, options: Options) => {
@@ -35,8 +38,11 @@ export const evalCommand = cli
     const { device, threads, batchSize, onBadImage } = options;
     const preprocessing = cli.resolvedPreprocessing(model, options, progress);
     const engine = { device, threads, batchSize, onBadImage, signal, progress };
-    const { correct: _, ...found } = await evaluate(model, source, { preprocessing, truth, ...engine });
-    cli.print(options.json, { model: directory, real, ...found }, () => {
+    const all = { preprocessing, truth, ...engine };
+    const { correct: _, ...found } = await (options.out === undefined
+      ? evaluate(model, source, all)
+      : evaluateInto(options.out, directory, model, source, all));
+    cli.print(options.json, { model: directory, record: options.out, real, ...found }, () => {
       const about = `${found.n} pictures at ${preprocessing.resolution} px${real ? " under ReaL labels" : ""}, ${found.imagesPerSecond.toFixed(1)} a second`;
       return `${evaluationText(found, about, options.perClass)}${cli.badPictures(found.bad)}`;
     });

@@ -20,5 +20,14 @@ export { type Scores, scoreLogits, type Truth } from "./metrics.js";
 export { type Prediction, predict } from "./predict.js";
 export { describePreprocessing, testPreprocessing } from "./preprocessing.js";
 export { type Labelled, type RealLabels, readRealLabels, underRealLabels } from "./real.js";
+export {
+  type EvaluationRecord,
+  evaluateInto,
+  evaluateRecord,
+  isRecord,
+  type RecordHead,
+  type Row,
+  readRecord,
+} from "./records/index.js";
 export { type Interval, mcnemar, type PairedGain, pairedGain, wilson } from "./statistics.js";
 export { type Accuracy, type Tally, tally } from "./tally.js";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { openLocalSession } from "./local.js";
+import { ENGINE_VERSION, openLocalSession } from "./local.js";
 import type { SessionOptions } from "./options.js";
 import type { Program, Session } from "./session.js";
 import { openThreadSession } from "./thread.js";
@@ -13,6 +13,7 @@ export { DEVICES, type Device, type SessionOptions } from "./options.js";
 export { packed } from "./program.js";
 export type { ExternalFile, Program, Session, Tensors } from "./session.js";
 export { runEach } from "./stream.js";
+export { ENGINE_VERSION };
 
 /**
  * Opens a session.

@@ -7,6 +7,9 @@ import type { Program, Session, Tensors } from "./session.js";
 // What fails is thrown, and said once; the engine's own log would repeat it over several lines.
 env.logLevel = "fatal";
 
+/** Version of onnxruntime-node, which results may depend on. */
+export const ENGINE_VERSION: string = env.versions.node ?? env.versions.common;
+
 type ElementType = Tensor.Type;
 interface Slot {
   readonly type: ElementType;
