@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -23,7 +23,7 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "fixres-evaluation-"));
   data = at("pictures");
   imagenet = at("imagenet");
-  await makePictures(data, { classes: CLASSES, train: 1, val: 6 });
+  await makePictures(data, { classes: CLASSES, train: 8, val: 6 });
   await makePictures(imagenet, { classes: CLASSES, train: 1, val: 6 });
   // The same pictures by names of ImageNet's validation set.
   let number = 0;
@@ -33,9 +33,22 @@ beforeAll(async () => {
       await rename(join(imagenet, "val", name, file), join(imagenet, "val", name, `ILSVRC2012_val_${digits}.JPEG`));
     }
   }
+  // Trained a little, since a fresh model's probabilities are all but equal.
+  const recipe = ["--resolution", "32", "--epochs", "2", "--batch-size", "12", "--threads", "1"];
   for (const seed of ["3", "4"]) {
-    const init = ["--classes", String(CLASSES), "--seed", seed, "--out", at(`model-${seed}`)];
-    expect((await fixres(["init", ...SMALL, ...init])).code).toBe(0);
+    const run = await fixres([
+      "train",
+      ...SMALL,
+      "--data",
+      data,
+      ...recipe,
+      "--seed",
+      seed,
+      "--out",
+      at(`run-${seed}`),
+    ]);
+    expect(run.code, run.stderr).toBe(0);
+    await rename(at(`run-${seed}`, "model"), at(`model-${seed}`));
   }
 }, 120_000);
 
@@ -69,5 +82,49 @@ describe("eval", () => {
     expect(stdout).toContain("27 pictures at 32 px under ReaL labels");
     const other = await fixres(["eval", at("model-3"), "--data", data, "--real", at("real.json")]);
     expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining('"class-0000/0.jpg" has no ReaL label') });
+  });
+});
+
+it("a record is the same after a kill, and is not made anew where it is complete", async () => {
+  const args = ["eval", at("model-3"), "--data", data, ...ENGINE, "--batch-size", "3"];
+  const whole = await json(...args, "--out", at("whole"));
+  expect(await readdir(at("whole"))).toEqual(["evaluation.json", "pictures.parquet"]);
+  const killed = await fixres([...args, "--out", at("killed")], { kill: "preprocessing" });
+  expect(killed.code).toBeNull();
+  const { record, ...found } = await json(...args, "--out", at("killed"));
+  expect(record).toBe(at("killed"));
+  expect(found).toMatchObject({ top1: whole.top1, loss: whole.loss, ece: whole.ece, n: 36 });
+  for (const name of ["evaluation.json", "pictures.parquet"])
+    expect((await readFile(at("killed", name))).equals(await readFile(at("whole", name)))).toBe(true);
+  expect(await json(...args, "--out", at("killed"))).toMatchObject({ top1: whole.top1, imagesPerSecond: 0 });
+  const other = await fixres([...args, "--out", at("killed"), "--crop-ratio", "1"]);
+  expect(other.code).toBe(2);
+  expect(other.stderr).toContain("settings.cropRatio was 0.875, is 1");
+});
+
+it("extract leaves what score scores as eval did", async () => {
+  const found = await json("extract", at("model-3"), "--data", data, ...ENGINE, "--out", at("extracted"));
+  expect(found).toMatchObject({ n: 36, classes: CLASSES, features: 320 });
+  expect(await readdir(at("extracted"))).toEqual([
+    "extraction.json",
+    "features.npy",
+    "labels.npy",
+    "names.txt",
+    "softmax.npy",
+  ]);
+  const { top1, top5, loss, confusion } = await evaluated();
+  const softmax = ["score", "--softmax", at("extracted", "softmax.npy")];
+  for (const labels of [
+    ["--labels", at("extracted", "labels.npy")],
+    ["--data", data],
+  ]) {
+    const scored = await json(...softmax, ...labels);
+    expect(scored).toMatchObject({ top1, top5, n: 36, confusion });
+    expect(scored.loss).toBeCloseTo(loss, 5);
+  }
+  const { code, stderr } = await fixres([...softmax, "--labels", at("model-3", "model.json")]);
+  expect({ code, stderr }).toEqual({
+    code: 2,
+    stderr: expect.stringMatching(/^fixres: labels .* is no \.npy file[^\n]*\n$/),
   });
 });

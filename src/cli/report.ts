@@ -11,10 +11,12 @@ export function evaluationText(
   about: string,
   perClass = false,
 ): string {
+  const known = rest.confusion.length > 0;
+  const means = `; mean over classes: precision ${percent(macro.precision)}, recall ${percent(macro.recall)}, F1 ${percent(macro.f1)}`;
   const lines = [
     `top-1 ${percent(top1)} (95%: ${interval(ci95)}), top-5 ${percent(top5)}, loss ${loss.toFixed(4)}`,
     about,
-    `calibration error ${percent(ece)}; mean over classes: precision ${percent(macro.precision)}, recall ${percent(macro.recall)}, F1 ${percent(macro.f1)}`,
+    `calibration error ${percent(ece)}${known ? means : ""}`,
   ];
   if (mostConfused.length > 0) lines.push("most confused:");
   for (const { label, predicted, count, n } of mostConfused.slice(0, 5)) {
@@ -25,7 +27,7 @@ export function evaluationText(
   for (const { name, loss: own, predicted, probability } of shown) {
     lines.push(`  ${own.toFixed(2)}  ${name}, taken for ${predicted} (${percent(probability)})`);
   }
-  if (perClass) lines.push(perClassTable(rest));
+  if (perClass && known) lines.push(perClassTable(rest));
   return lines.join("\n");
 }
 

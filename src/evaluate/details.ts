@@ -9,8 +9,8 @@ export interface WorstPicture {
   /** Its name in its source. */
   readonly name: string;
   readonly path: string;
-  /** Its class by its folder. */
-  readonly label: string;
+  /** Its class by its folder; null where only sets of right classes are known. */
+  readonly label: string | null;
   readonly predicted: string;
   /** Probability of the predicted class. */
   readonly probability: number;
@@ -22,7 +22,7 @@ export interface Details extends Accuracy {
   /** Expected calibration error, as `calibration` says, and what it is made of. */
   readonly ece: number;
   readonly calibration: readonly CalibrationBin[];
-  /** By the classes of the folders. */
+  /** By the classes of the folders; empty counts where only sets of right classes are known. */
   readonly perClass: readonly ClassScore[];
   readonly macro: MacroScore;
   readonly confusion: readonly ConfusionCell[];
@@ -45,7 +45,7 @@ const SHOWN = 10;
 
 /**
  * Everything that is told of an evaluation, from one pass over the scores in any order. Memory: a byte a picture, the cells of the
- * confusion matrix that are not 0, and a few pictures.
+ * confusion matrix that are not 0, and a few pictures. A label of -1 is one that is not known.
  */
 export function detailedTally({ classes, samples: all }: Pick<Source, "classes" | "samples">) {
   const sums = tally();
@@ -62,7 +62,8 @@ export function detailedTally({ classes, samples: all }: Pick<Source, "classes" 
         const [sample, loss] = [samples[i]!, scores.loss[i]!];
         const [prediction, probability] = [scores.prediction[i]!, scores.probability[i * kept]!];
         trust.add(probability, scores.top1[i]!);
-        matrix.add(all[sample]!.label, prediction);
+        const { label } = all[sample]!;
+        if (label >= 0) matrix.add(label, prediction);
         const before = worst.findIndex((other) => other.loss < loss || (other.loss === loss && other.sample > sample));
         if (before < 0 && worst.length >= SHOWN) continue;
         worst.splice(before < 0 ? worst.length : before, 0, { sample, loss, prediction, probability });
@@ -84,7 +85,7 @@ export function detailedTally({ classes, samples: all }: Pick<Source, "classes" 
         mostConfused: matrix.mostConfused(SHOWN),
         worst: worst.map(({ sample, loss, prediction, probability }) => {
           const { name, path, label } = all[sample]!;
-          return { name, path, label: classes[label]!, predicted: classes[prediction]!, probability, loss };
+          return { name, path, label: classes[label] ?? null, predicted: classes[prediction]!, probability, loss };
         }),
       };
     },

@@ -16,6 +16,7 @@ export {
 } from "./confusion.js";
 export type { Details, Scored, WorstPicture } from "./details.js";
 export { type EvaluateOptions, type Evaluation, evaluate, type ScoreLog } from "./evaluate.js";
+export { type Extraction, extract } from "./extract.js";
 export { type Scores, scoreLogits, type Truth } from "./metrics.js";
 export { type Prediction, predict } from "./predict.js";
 export { describePreprocessing, testPreprocessing } from "./preprocessing.js";
@@ -29,5 +30,6 @@ export {
   type Row,
   readRecord,
 } from "./records/index.js";
+export { type ScoredFile, type ScoreOptions, scoreFile } from "./score.js";
 export { type Interval, mcnemar, type PairedGain, pairedGain, wilson } from "./statistics.js";
 export { type Accuracy, type Tally, tally } from "./tally.js";

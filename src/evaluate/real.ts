@@ -65,6 +65,9 @@ export function underRealLabels(source: Source, labels: RealLabels): Labelled {
   };
 }
 
+/** What picture 293 and others are called: `ILSVRC2012_val_00000293.JPEG`. */
+export const validationName = (number: number): string => `ILSVRC2012_val_${String(number).padStart(8, "0")}.JPEG`;
+
 /** The number in a name such as `n01440764/ILSVRC2012_val_00000293.JPEG`. */
 function validationNumber(name: string): number {
   const digits = /(?:^|[/\\])ILSVRC2012_val_(\d{8})(?:_n\d{8})?\.\w+$/i.exec(name)?.[1];

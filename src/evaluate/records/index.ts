@@ -4,7 +4,7 @@
  *
  * @module
  */
-export { dataFingerprint, headDifferences, type RecordHead } from "./head.js";
+export { dataFingerprint, headDifferences, type RecordHead, recordHead } from "./head.js";
 export { readRows, writeRows } from "./parquet.js";
 export { type EvaluationRecord, evaluateInto, evaluateRecord, isRecord, readRecord } from "./record.js";
 export type { Row } from "./rows.js";
