@@ -46,8 +46,8 @@ export async function extract(
 ): Promise<Extraction> {
   const { preprocessing, onBadImage, cache, signal, device, threads, progress = silent } = options;
   const { resolution } = preprocessing;
-  const broken = source.samples.find((sample) => sample.name.includes("\n"));
-  if (broken !== undefined) throw new DataError(`"${broken.name}" has a line break in its name; rename the picture.`);
+  for (const { name: own } of source.samples)
+    if (/[\r\n]/.test(own)) throw new DataError(`"${own}" has a line break in its name; rename the picture.`);
   const batchSize = possibleBatch(model, { resolution, batch: options.batchSize ?? 16 });
   const graph = withFeatures(inferenceGraph(model, { resolution, batch: batchSize }));
   const width = elements(graph.outputs.features!.shape) / batchSize;

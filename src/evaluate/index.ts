@@ -29,6 +29,8 @@ export {
   type RecordHead,
   type Row,
   readRecord,
+  recordHead,
+  saveRecord,
 } from "./records/index.js";
 export { type ScoredFile, type ScoreOptions, scoreFile } from "./score.js";
 export { type Interval, mcnemar, type PairedGain, pairedGain, wilson } from "./statistics.js";

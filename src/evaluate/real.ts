@@ -38,7 +38,7 @@ export interface Labelled {
 export function underRealLabels(source: Source, labels: RealLabels): Labelled {
   const classOf = classIndices(source.classes);
   const numbers = new Map<number, string>();
-  const kept = source.samples.flatMap((sample) => {
+  const kept = [...source.samples].flatMap((sample) => {
     const number = validationNumber(sample.name);
     const earlier = numbers.get(number);
     if (earlier !== undefined) {

@@ -130,7 +130,7 @@ async function rowsWithTruth(path: string, n: number, classes: number, options: 
     return { source, truth: samples.map(({ label }) => label), keep: Int32Array.from(samples.keys()), notes };
   }
   const under = underRealLabels(source, real);
-  const places = new Map(under.source.samples.map((sample, i) => [sample, i]));
+  const places = new Map(Array.from(under.source.samples, (sample, i) => [sample, i]));
   const keep = Int32Array.from(samples, (sample) => places.get(sample) ?? -1);
   return { source: under.source, truth: under.truth, keep, notes };
 }
@@ -171,7 +171,7 @@ async function namesOf(path: string, n: number, options: ScoreOptions, notes: st
     );
   };
   if (source !== undefined) {
-    const own = source.samples.map(({ name }) => name);
+    const own = Array.from(source.samples, ({ name }) => name);
     return agree(own, `"${source.name}"`);
   }
   if (names !== undefined) {

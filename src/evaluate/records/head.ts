@@ -90,16 +90,14 @@ export function dataFingerprint(
   { classes, samples }: Source,
   truth?: readonly Truth[],
 ): RecordHead["data"]["fingerprint"] {
-  const hashOf = (lines: readonly string[]): string => {
-    const hash = createHash("sha256");
-    for (const line of lines) hash.update(`${line}\n`);
-    return hash.digest("hex");
-  };
-  return {
-    classes: hashOf(classes),
-    names: hashOf(samples.map(({ name }) => name)),
-    labels: hashOf(samples.map(({ label }, i) => String(truth?.[i] ?? label))),
-  };
+  const [ofClasses, ofNames, ofLabels] = [createHash("sha256"), createHash("sha256"), createHash("sha256")];
+  for (const name of classes) ofClasses.update(`${name}\n`);
+  let i = 0;
+  for (const { name, label } of samples) {
+    ofNames.update(`${name}\n`);
+    ofLabels.update(`${truth?.[i++] ?? label}\n`);
+  }
+  return { classes: ofClasses.digest("hex"), names: ofNames.digest("hex"), labels: ofLabels.digest("hex") };
 }
 
 /** What differs between two heads as `name was then, is now`; how model and data were called does not count. */

@@ -5,6 +5,7 @@ import type { Source } from "../../data/index.js";
 import { DataError, RequestError } from "../../errors.js";
 import { exists, readJson, writeFileAtomic } from "../../files.js";
 import type { Model } from "../../models/index.js";
+import { type Details, detailedTally, type Scored } from "../details.js";
 import { type EvaluateOptions, type Evaluation, evaluate, type ScoreLog } from "../evaluate.js";
 import { TOP, type Truth } from "../metrics.js";
 import { headDifferences, RecordHead, recordHead } from "./head.js";
@@ -57,7 +58,7 @@ export async function evaluateInto(
       `"${directory}" holds an evaluation that rests on something else: ${differences.join("; ")}. Give another --out, or the same model, data and options.`,
     );
   }
-  const indexOf = new Map(source.samples.map(({ name: id }, i) => [id, i]));
+  const indexOf = new Map(Array.from(source.samples, ({ name: id }, i) => [id, i]));
   if (complete !== null) {
     const kept = completeScores(directory, indexOf, source, complete.results.bad, options.truth);
     const found = await evaluate(model, source, { ...options, log: { kept: () => kept, add: async () => {} } });
@@ -67,17 +68,51 @@ export async function evaluateInto(
   const rows = await openRowLog(log, head);
   try {
     const found = await evaluate(model, source, { ...options, log: scoreLog(rows, source, indexOf, options.truth) });
-    await writeRows(join(directory, ROWS), rowsIn(rows), Math.min(TOP, source.classes.length), {
-      fixres: JSON.stringify(head),
-    });
     const { correct: _, seconds: __, imagesPerSecond: ___, preprocessing: ____, ...results } = found;
-    const { classes } = source;
-    await writeFileAtomic(summary, `${JSON.stringify({ ...head, classes, results }, null, 1)}\n`);
+    await writeRecord(directory, { head, classes: source.classes, rows: rowsIn(rows), results });
     await rm(log, { force: true });
     return found;
   } finally {
     await rows.close();
   }
+}
+
+/** The files of a record, the summary last: where it is, the record is complete. */
+async function writeRecord(
+  directory: string,
+  {
+    head,
+    classes,
+    rows,
+    results,
+  }: {
+    head: RecordHead;
+    classes: readonly string[];
+    rows: AsyncIterable<readonly Row[]>;
+    results: Details & { readonly bad: Evaluation["bad"] };
+  },
+): Promise<void> {
+  const metadata = { fixres: JSON.stringify(head) };
+  await writeRows(join(directory, ROWS), rows, Math.min(TOP, classes.length), metadata);
+  await writeFileAtomic(join(directory, SUMMARY), `${JSON.stringify({ ...head, classes, results }, null, 1)}\n`);
+}
+
+/** Leaves the record of scores that were computed elsewhere, in place of one that may be there. */
+export async function saveRecord(
+  directory: string,
+  head: RecordHead,
+  source: Source,
+  scored: readonly Scored[],
+): Promise<void> {
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(directory, { recursive: true });
+  const sums = detailedTally(source);
+  for (const part of scored) sums.add(part);
+  async function* rows() {
+    for (const part of scored) yield rowsOf(source, part);
+  }
+  const results = { ...sums.result(), bad: scored.flatMap(({ bad }) => bad) };
+  await writeRecord(directory, { head, classes: source.classes, rows: rows(), results });
 }
 
 async function* rowsIn(log: RowLog): AsyncGenerator<readonly Row[]> {
