@@ -128,3 +128,51 @@ it("extract leaves what score scores as eval did", async () => {
     stderr: expect.stringMatching(/^fixres: labels .* is no \.npy file[^\n]*\n$/),
   });
 });
+
+it("compare tests records and models in pairs, beside published results", async () => {
+  const more = ["--data", data, ...ENGINE, "--batch-size", "3", "--resamples", "200"];
+  const found = await json("compare", at("whole"), at("model-4"), ...more);
+  expect(found.rows.map(({ model, kind }: Record<string, unknown>) => [model, kind])).toEqual([
+    [at("whole"), "measured"],
+    [at("model-4"), "measured"],
+  ]);
+  expect(found.n).toBe(36);
+  const [{ top1, loss }] = found.pairs;
+  expect(top1.gain).toBeCloseTo(found.rows[1].top1 - found.rows[0].top1, 12);
+  expect(loss.ci95[0]).toBeLessThanOrEqual(loss.difference);
+  expect(
+    found.published.every(
+      ({ kind, arch }: Record<string, unknown>) => kind === "published" && arch === "efficientnet_b0",
+    ),
+  ).toBe(true);
+  // The same seed gives the same, and records alone need no data.
+  await json("eval", at("model-4"), "--data", data, ...ENGINE, "--batch-size", "3", "--out", at("second"));
+  const again = await json("compare", at("whole"), at("second"), "--resamples", "200");
+  expect(again.pairs[0].loss).toEqual(loss);
+  const { stdout } = await fixres(["compare", at("whole"), at("second"), "--markdown"]);
+  expect(stdout).toMatch(/^\| model \| {2}\| data \|/);
+  expect(stdout).toContain("| FixEfficientNet-B0 (FixRes on AdvProp) | published | ImageNet val |");
+  const csv = (await fixres(["compare", at("whole"), "--csv"])).stdout.split("\n");
+  expect(csv[0]).toBe("model,top1,top1_err,top5,top5_err,param_count,img_size,crop_pct,interpolation");
+  const without = await fixres(["compare", at("whole"), at("model-4")]);
+  expect(without).toMatchObject({ code: 2, stderr: expect.stringContaining("is a model; give --data too") });
+});
+
+it("compare refuses other data and says what differs", async () => {
+  await json("eval", at("model-3"), "--data", imagenet, ...ENGINE, "--out", at("other"));
+  const { code, stderr } = await fixres(["compare", at("whole"), at("other")]);
+  expect(code).toBe(2);
+  expect(stderr).toContain('are not of the same data: the second has no picture "class-0000/0.jpg"');
+});
+
+it("eval --models measures many into one table, and writes timm's columns", async () => {
+  const args = ["eval", "--models", at("model-*"), "--data", data, ...ENGINE, "--csv", at("results.csv")];
+  const { rows } = await json(...args);
+  expect(rows.map(({ model }: { model: string }) => model)).toEqual([at("model-3"), at("model-4")]);
+  const lines = (await readFile(at("results.csv"), "utf8")).trim().split("\n");
+  expect(lines).toHaveLength(3);
+  expect(lines[1]!.split(",").slice(1, 3)).toEqual([rows[0].top1, 1 - rows[0].top1].map((x) => (100 * x).toFixed(3)));
+  const none = await fixres(["eval", "--models", at("nothing-*"), "--data", data]);
+  expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining("no path matches") });
+  expect((await fixres(["eval", "--data", data])).code).toBe(2);
+});

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { FailedError, FixresError } from "../errors.js";
+import { compareCommand } from "./compare.js";
 import { evalCommand } from "./eval.js";
 import { exportCommand } from "./export.js";
 import { extractCommand } from "./extract.js";
@@ -40,6 +41,7 @@ for (const command of [
   evalCommand,
   extractCommand,
   scoreCommand,
+  compareCommand,
   predictCommand,
 ]) {
   program.addCommand(command);

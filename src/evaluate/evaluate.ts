@@ -12,6 +12,7 @@ import { type Progress, silent } from "../progress.js";
 import { openSession, runEach, type SessionOptions } from "../runtime/index.js";
 import { type Details, detailedTally, type Scored } from "./details.js";
 import { scoreLogits, type Truth } from "./metrics.js";
+import { notesOn, protocolOf } from "./protocol.js";
 
 /** Keeps scores as they come, so that an evaluation that was stopped can go on. */
 export interface ScoreLog {
@@ -47,6 +48,8 @@ export interface Evaluation extends Details {
   readonly seconds: number;
   /** Of the pictures that were computed now, not kept from an earlier run. */
   readonly imagesPerSecond: number;
+  /** What a reader should know before believing it. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -80,7 +83,9 @@ export async function evaluate(model: Model, source: Source, options: EvaluateOp
     }
     const seconds = (performance.now() - started) / 1000;
     const imagesPerSecond = computed / seconds;
-    return { ...sums.result(), preprocessing, correct: sums.correct(), bad, seconds, imagesPerSecond };
+    const found = sums.result();
+    const notes = notesOn(found, protocolOf(source, options.truth === undefined ? "folders" : "real"));
+    return { ...found, preprocessing, correct: sums.correct(), bad, seconds, imagesPerSecond, notes };
   } finally {
     task.end();
   }

@@ -5,7 +5,15 @@
  * @module
  */
 export type { Guess } from "../classifier.js";
+export {
+  BOOTSTRAP_DEFAULTS,
+  type BootstrapOptions,
+  type Difference,
+  type Outcomes,
+  pairedBootstrap,
+} from "./bootstrap.js";
 export { CALIBRATION_BINS, type Calibration, type CalibrationBin, calibration } from "./calibration.js";
+export { type ComparedPair, type CompareOptions, type Comparison, compare, holm, type MeasuredRow } from "./compare.js";
 export {
   type ClassScore,
   type ConfusedPair,
@@ -20,6 +28,8 @@ export { type Extraction, extract } from "./extract.js";
 export { type Scores, scoreLogits, type Truth } from "./metrics.js";
 export { type Prediction, predict } from "./predict.js";
 export { describePreprocessing, testPreprocessing } from "./preprocessing.js";
+export { notesOn, protocolOf } from "./protocol.js";
+export { PROTOCOLS, type Protocol, type PublishedRow, publishedResults } from "./published.js";
 export { type Labelled, type RealLabels, readRealLabels, underRealLabels } from "./real.js";
 export {
   type EvaluationRecord,

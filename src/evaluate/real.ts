@@ -5,9 +5,6 @@ import { readJson } from "../files.js";
 import { IMAGENET_IDS } from "../models/index.js";
 import type { Truth } from "./metrics.js";
 
-/** Pictures of ImageNet's validation set, and so lists in the file of its reassessed labels. */
-export const VALIDATION_PICTURES = 50_000;
-
 /** The reassessed labels of ImageNet's validation set: of picture i + 1 all classes that are right, which may be none. */
 export type RealLabels = readonly (readonly number[])[];
 
@@ -68,9 +65,14 @@ export function underRealLabels(source: Source, labels: RealLabels): Labelled {
 /** What picture 293 and others are called: `ILSVRC2012_val_00000293.JPEG`. */
 export const validationName = (number: number): string => `ILSVRC2012_val_${String(number).padStart(8, "0")}.JPEG`;
 
-/** The number in a name such as `n01440764/ILSVRC2012_val_00000293.JPEG`. */
+/** Names such as `n01440764/ILSVRC2012_val_00000293.JPEG`, also with the class behind the number, as some archives have it. */
+const VALIDATION = /(?:^|[/\\])ILSVRC2012_val_(\d{8})(?:_n\d{8})?\.\w+$/i;
+
+/** Whether a picture is called as one of ImageNet's validation set. */
+export const isValidationName = (name: string): boolean => VALIDATION.test(name);
+
 function validationNumber(name: string): number {
-  const digits = /(?:^|[/\\])ILSVRC2012_val_(\d{8})(?:_n\d{8})?\.\w+$/i.exec(name)?.[1];
+  const digits = VALIDATION.exec(name)?.[1];
   if (digits !== undefined && Number(digits) > 0) return Number(digits);
   throw new DataError(
     `"${name}" has no ReaL label: its file name is none of ImageNet's validation set, such as ILSVRC2012_val_00000293.JPEG.`,

@@ -6,6 +6,7 @@ import { IMAGENET_IDS } from "../models/index.js";
 import { type Npy, openNpy } from "../weights/index.js";
 import { type Details, detailedTally } from "./details.js";
 import { scoreLogits, type Truth } from "./metrics.js";
+import { notesOn, protocolOf } from "./protocol.js";
 import { type RealLabels, underRealLabels, validationName } from "./real.js";
 
 /** What the rows of a softmax file are scored by. */
@@ -65,7 +66,10 @@ export async function scoreFile(path: string, options: ScoreOptions): Promise<Sc
       const answers = samples.map((index) => truth[index]!);
       sums.add({ scores: scoreLogits(rows, answers, samples.length, classes), samples });
     }
-    return { ...sums.result(), leftOut: keep.filter((index) => index < 0).length, notes };
+    const found = sums.result();
+    const protocol = protocolOf({ ...source, name: path, notes: [] }, options.real === undefined ? "folders" : "real");
+    notes.push(...notesOn(found, protocol));
+    return { ...found, leftOut: keep.filter((index) => index < 0).length, notes };
   } finally {
     await file.close();
   }
@@ -99,7 +103,7 @@ interface Rows {
   readonly truth: readonly Truth[];
   /** Of each row the index of its picture among those; -1 where it is left out. */
   readonly keep: Int32Array;
-  readonly notes: readonly string[];
+  readonly notes: string[];
 }
 
 async function rowsWithTruth(path: string, n: number, classes: number, options: ScoreOptions): Promise<Rows> {

@@ -9,7 +9,7 @@ function sumOf(terms: readonly number[]): number {
 }
 
 describe("exactSum", () => {
-  // Python 3.13's math.fsum.
+  // Python 3.11's math.fsum.
   it.each([
     [[], 0],
     [[0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1], 1],

@@ -7,6 +7,8 @@ import { type Model, modelFingerprint, parametersOfModel } from "../../models/in
 import { DEVICES, ENGINE_VERSION } from "../../runtime/index.js";
 import type { EvaluateOptions } from "../evaluate.js";
 import type { Truth } from "../metrics.js";
+import { protocolOf } from "../protocol.js";
+import { PROTOCOLS } from "../published.js";
 
 const Hash = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -26,6 +28,8 @@ export const RecordHead = z.strictObject({
     pictures: z.number(),
     /** Whether pictures are scored by their folders or by sets of right classes. */
     labels: z.enum(["folders", "real"]),
+    /** Which known data set it is, by its names; null for any other. */
+    protocol: z.enum(PROTOCOLS).nullable(),
     /** Hashes of the names of the classes, of the pictures in their order, and of the right answers in that order. */
     fingerprint: z.strictObject({ classes: Hash, names: Hash, labels: Hash }),
   }),
@@ -58,6 +62,7 @@ export function recordHead(
   { preprocessing, truth, ...options }: EvaluateOptions,
 ): RecordHead {
   const { mean, std } = model.input;
+  const labels = truth === undefined ? "folders" : "real";
   return {
     format: "fixres-evaluation-1",
     versions: { fixres: version, node: process.versions.node, engine: `onnxruntime-node ${ENGINE_VERSION}` },
@@ -70,7 +75,8 @@ export function recordHead(
     data: {
       name: source.name,
       pictures: source.samples.length,
-      labels: truth === undefined ? "folders" : "real",
+      labels,
+      protocol: protocolOf(source, labels),
       fingerprint: dataFingerprint(source, truth),
     },
     settings: {

@@ -68,7 +68,7 @@ export async function evaluateInto(
   const rows = await openRowLog(log, head);
   try {
     const found = await evaluate(model, source, { ...options, log: scoreLog(rows, source, indexOf, options.truth) });
-    const { correct: _, seconds: __, imagesPerSecond: ___, preprocessing: ____, ...results } = found;
+    const { correct: _, seconds: __, imagesPerSecond: ___, preprocessing: ____, notes: _____, ...results } = found;
     await writeRecord(directory, { head, classes: source.classes, rows: rowsIn(rows), results });
     await rm(log, { force: true });
     return found;
