@@ -80,6 +80,10 @@ describe("the main job on colour pictures of ten classes", () => {
       const evaluated = await fixres(["eval", model, "--data", data, "--json", "--threads", "1"]);
       // The tuned model carries its resolution, so that a plain eval gives what tune measured.
       expect(JSON.parse(evaluated.stdout)).toMatchObject({ top1: after, n: 50, preprocessing: { resolution: 48 } });
+      for (const [name, top1] of Object.entries({ before, after })) {
+        const record = JSON.parse(await readFile(join(out, "evaluations", name, "evaluation.json"), "utf8"));
+        expect(record).toMatchObject({ data: { pictures: 50 }, results: { top1, n: 50 } });
+      }
     },
   );
 

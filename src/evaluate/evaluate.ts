@@ -10,7 +10,16 @@ import { percent } from "../format.js";
 import { inferenceProgram, type Model, possibleBatch, usualBatch } from "../models/index.js";
 import { type Progress, silent } from "../progress.js";
 import { openSession, runEach, type SessionOptions } from "../runtime/index.js";
-import { type Accuracy, scoreLogits, tally } from "./metrics.js";
+import { type Details, detailedTally, type Scored } from "./details.js";
+import { scoreLogits, type Truth } from "./metrics.js";
+import { notesOn, protocolOf } from "./protocol.js";
+
+/** Keeps scores as they come, so that an evaluation that was stopped can go on. */
+export interface ScoreLog {
+  /** What an earlier run has left, in the order of the source. */
+  kept(): AsyncIterable<Scored>;
+  add(scored: Scored): Promise<void>;
+}
 
 export interface EvaluateOptions extends Pick<SessionOptions, "device" | "threads"> {
   readonly preprocessing: TestPreprocessing;
@@ -18,6 +27,9 @@ export interface EvaluateOptions extends Pick<SessionOptions, "device" | "thread
   readonly batchSize?: number;
   /** Whether a picture that cannot be read ends the evaluation (unless given) or is left out and reported. */
   readonly onBadImage?: "stop" | "skip";
+  /** The right answers of each picture of the source; its class unless given. */
+  readonly truth?: readonly Truth[];
+  readonly log?: ScoreLog;
   /** Decoded pictures, where several evaluations look at the same ones. */
   readonly cache?: PictureCache;
   readonly signal?: AbortSignal;
@@ -27,55 +39,79 @@ export interface EvaluateOptions extends Pick<SessionOptions, "device" | "thread
 }
 
 /** Accuracy over a source, with what it rests on. */
-export interface Evaluation extends Accuracy {
+export interface Evaluation extends Details {
   readonly preprocessing: TestPreprocessing;
-  /** 1 where the picture's class came first, in the order of the source without pictures left out. */
+  /** 1 where the likeliest class was right, in the order of the source without pictures left out. */
   readonly correct: Uint8Array;
   /** Pictures that could not be read and were left out. */
   readonly bad: readonly BadPicture[];
   readonly seconds: number;
+  /** Of the pictures that were computed now, not kept from an earlier run. */
   readonly imagesPerSecond: number;
+  /** What a reader should know before believing it. */
+  readonly notes: readonly string[];
 }
 
 /**
- * Single-crop accuracy of a model over a labelled source.
+ * Single-crop accuracy of a model over a labelled source, and where it is lost.
  * @throws {DataError} naming a picture that cannot be read, unless those are skipped
  */
 export async function evaluate(model: Model, source: Source, options: EvaluateOptions): Promise<Evaluation> {
-  const { preprocessing, onBadImage, cache, signal, device, threads, progress = silent } = options;
-  const { resolution } = preprocessing;
-  const batchSize = possibleBatch(model, { resolution, batch: options.batchSize ?? usualBatch(model, resolution) });
-  const program = inferenceProgram(model, { resolution, batch: batchSize });
-  const session = await openSession(program, { device, threads });
-  const task = progress.start(options.task ?? "evaluate", source.samples.length, "pictures");
+  const { preprocessing, log, progress = silent } = options;
+  const sums = detailedTally(source);
+  const bad: BadPicture[] = [];
+  let end = 0;
+  let computed = 0;
+  const count = (scored: Scored): void => {
+    sums.add(scored);
+    bad.push(...scored.bad);
+    end = scored.end;
+  };
+  for await (const scored of log?.kept() ?? []) count(scored);
+  const task = progress.start(options.task ?? "evaluate", source.samples.length, "pictures", end);
   const started = performance.now();
   try {
-    const sums = tally();
-    let detail: string | undefined;
-    const bad: BadPicture[] = [];
-    const batches = loadBatches(source, {
-      transform: testTransform(preprocessing),
-      batchSize,
-      seed: 0,
-      epoch: 0,
-      shuffle: false,
-      onBadImage,
-      cache,
-      signal,
-    });
-    for await (const { batch, results } of runEach(session, batches, ({ pixels }) => ({ pixels }))) {
-      const { labels, count, bad: unread } = batch;
-      bad.push(...unread);
-      sums.add(scoreLogits(results.logits as Float32Array, labels, count, model.classes.length));
-      // A first batch may have nothing but pictures that could not be read.
-      if (count > 0) detail = `top-1 ${percent(sums.result().top1)}`;
-      task.advance(count + unread.length, detail);
+    if (end < source.samples.length) {
+      for await (const scored of score(model, source, end, options)) {
+        await log?.add(scored);
+        count(scored);
+        computed += scored.samples.length;
+        // A first batch may have nothing but pictures that could not be read.
+        const detail = scored.samples.length > 0 ? `top-1 ${percent(sums.top1())}` : undefined;
+        task.advance(scored.samples.length + scored.bad.length, detail);
+      }
     }
     const seconds = (performance.now() - started) / 1000;
-    const accuracy = sums.result();
-    return { ...accuracy, preprocessing, correct: sums.correct(), bad, seconds, imagesPerSecond: accuracy.n / seconds };
+    const imagesPerSecond = computed / seconds;
+    const found = sums.result();
+    const notes = notesOn(found, protocolOf(source, options.truth === undefined ? "folders" : "real"));
+    return { ...found, preprocessing, correct: sums.correct(), bad, seconds, imagesPerSecond, notes };
   } finally {
     task.end();
+  }
+}
+
+/** The scores of a source's pictures from position `start` on, batch by batch. */
+async function* score(
+  model: Model,
+  source: Source,
+  start: number,
+  { preprocessing, truth, onBadImage, cache, signal, device, threads, ...options }: EvaluateOptions,
+): AsyncGenerator<Scored> {
+  const { resolution } = preprocessing;
+  const batchSize = possibleBatch(model, { resolution, batch: options.batchSize ?? usualBatch(model, resolution) });
+  const session = await openSession(inferenceProgram(model, { resolution, batch: batchSize }), { device, threads });
+  try {
+    const transform = testTransform(preprocessing);
+    const order = { seed: 0, epoch: 0, shuffle: false, start };
+    const batches = loadBatches(source, { transform, batchSize, ...order, onBadImage, cache, signal });
+    for await (const { batch, results } of runEach(session, batches, ({ pixels }) => ({ pixels }))) {
+      const { labels, samples, count, bad, end } = batch;
+      const answers = truth === undefined ? labels : Array.from(samples, (sample) => truth[sample]!);
+      const scores = scoreLogits(results.logits as Float32Array, answers, count, model.classes.length);
+      yield { scores, samples, bad, end };
+    }
+  } finally {
     await session.dispose();
   }
 }

@@ -33,6 +33,7 @@ export {
   type StageSpec,
   scaledChannels,
 } from "./family.js";
+export { modelFingerprint, parametersOfModel } from "./fingerprint.js";
 export { IMAGENET_IDS, IMAGENET_NAMES } from "./imagenet.js";
 export { type Imported, type ImportOptions, importModel } from "./import.js";
 export { inferenceGraph, inferenceProgram, possibleBatch, usualBatch, weightsOf } from "./inference.js";

@@ -12,6 +12,7 @@ export { DEVICES, type Device, type SessionOptions } from "./options.js";
 export { type FilePlace, mapped, packed } from "./program.js";
 export type { ExternalFile, Program, Session, Tensors } from "./session.js";
 export { runEach } from "./stream.js";
+export { ENGINE_VERSION } from "./version.js";
 
 /**
  * Opens a session.
