@@ -82,6 +82,10 @@ describe("import order", () => {
     ["onnxruntime-web/wasm", "web"],
     ["sharp", "data", "report"],
     ["@huggingface/hub", "weights"],
+    ["tar", "data"],
+    ["hyparquet", "data", "evaluate"],
+    ["hyparquet-writer", "evaluate"],
+    ["csv-parse", "data"],
     ["commander", "cli"],
     ["cli-progress", "cli"],
   ])("imports %s where it belongs", (library, ...folders) => {

@@ -62,6 +62,24 @@ describe("the main job on colour pictures of ten classes", () => {
     expect(other.stderr).toContain("epochs was 2, is 3");
   });
 
+  it("keeps the authors' transform with what was tuned with it, and mixes it with no other", async () => {
+    const out = at("tuned-official");
+    const args = ["--data", data, "--resolution", "32", "--epochs", "1", "--threads", "1"];
+    const official = ["--transform", "fixres-official", "--out", out];
+    const tuned = await fixres(["tune", at("run", "model"), ...args, ...official, "--json"]);
+    expect(tuned.code, tuned.stderr).toBe(0);
+    expect(JSON.parse(await readFile(join(out, "model.json"), "utf8")).input).toMatchObject({
+      transform: "fixres-official",
+      interpolation: "bilinear",
+    });
+    const evaluated = await fixres(["eval", out, "--data", data, "--json", "--threads", "1"]);
+    expect(evaluated.stderr).toContain("bilinear, center, fixres-official;");
+    expect(JSON.parse(evaluated.stdout).top1).toBe(JSON.parse(tuned.stdout).after);
+    const mixed = await fixres(["eval", out, "--data", data, "--transform", "standard"]);
+    expect(mixed.code).toBe(2);
+    expect(mixed.stderr).toContain("was tuned with the transform fixres-official, and a test with standard would mix");
+  });
+
   it.each(["classifier", "classifier+bn-stats", "classifier+bn", "head", "last:1", "all"])(
     "tunes: %s",
     async (mode) => {

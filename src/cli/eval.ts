@@ -1,6 +1,6 @@
 import { basename, isAbsolute, join } from "node:path";
 import { glob } from "tinyglobby";
-import { openSplit, type Source } from "../data/index.js";
+import type { Source } from "../data/index.js";
 import { DataError, RequestError } from "../errors.js";
 import {
   type EvaluateOptions,
@@ -14,15 +14,14 @@ import {
   underRealLabels,
 } from "../evaluate/index.js";
 import { writeFileAtomic } from "../files.js";
-import { expectedClasses, type Model } from "../models/index.js";
+import type { Model } from "../models/index.js";
 import type { Progress } from "../progress.js";
 import { resultsCsv, resultsTable } from "../report/index.js";
 import * as cli from "./options.js";
 import { evaluationText } from "./report.js";
 import { table } from "./table.js";
 
-interface Options extends cli.EngineOptions, cli.PreprocessingOptions {
-  readonly data: string;
+interface Options extends cli.EngineOptions, cli.PreprocessingOptions, cli.DataOptions {
   readonly models?: string;
   readonly csv?: string;
   readonly out?: string;
@@ -44,9 +43,8 @@ const base = cli.command(
 );
 
 export const evalCommand = cli
-  .withPreprocessing(cli.withEngine(base))
+  .withPreprocessing(cli.withData(cli.withEngine(base)))
   .argument("[model]", cli.MODEL)
-  .requiredOption("--data <dir>", "directory with val/, a folder a class")
   .option("--models <pattern>", "evaluate all models whose paths match, such as 'models/*', into one table")
   .option("--csv <file>", "write a row a model there, in the columns of timm's result files")
   .option("--out <dir>", "keep settings, fingerprints and a row a picture there; goes on if it was stopped")
@@ -68,7 +66,7 @@ async function one(path: string, options: Options, surroundings: Surroundings): 
   const { correct: _, ...rest } = found;
   cli.print(options.json, { model: path, record: options.out, real, ...rest }, () => {
     const about = `${found.n} pictures at ${found.preprocessing.resolution} px${real ? " under ReaL labels" : ""}, ${found.imagesPerSecond.toFixed(1)} a second`;
-    return `${evaluationText(found, about, options.perClass)}${cli.badPictures(found.bad)}`;
+    return `${evaluationText(found, about, options.perClass)}${cli.badPictures(found.bad, options.onBadImage)}`;
   });
 }
 
@@ -115,9 +113,9 @@ interface Scene {
 }
 
 /** The validation pictures with what they are scored by. */
-async function labelled(model: Model, { data, real }: Options, progress: Progress): Promise<Scene> {
-  const source = await openSplit(data, "val", { classes: expectedClasses(model) });
-  source.notes.forEach(progress.note);
+async function labelled(model: Model, options: Options, progress: Progress): Promise<Scene> {
+  const { real } = options;
+  const source = await cli.openTest(options, model, progress);
   if (real === undefined) return { source };
   const { source: kept, truth, leftOut } = underRealLabels(source, await readRealLabels(real));
   if (leftOut > 0) progress.note(`${leftOut} pictures have no ReaL label and are left out`);

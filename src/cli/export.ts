@@ -1,5 +1,5 @@
 import { Option } from "commander";
-import { openSplit, openSplits, type Source } from "../data/index.js";
+import { openSplit, openSplits, partOf, type Source } from "../data/index.js";
 import { RequestError } from "../errors.js";
 import { calibrate, checkExport, type ExportCheck, exportGraph, exportOnnx } from "../export/index.js";
 import { writeFileAtomic } from "../files.js";
@@ -91,11 +91,8 @@ async function picturesOf(
   const val = await openSplit(data, "val", { classes });
   val.notes.forEach(note);
   const step = Math.max(1, val.samples.length / COMPARED);
-  const some = Array.from(
-    { length: Math.min(COMPARED, val.samples.length) },
-    (_, i) => val.samples[Math.floor(i * step)]!,
-  );
-  return { val: { ...val, samples: some } };
+  const some = Array.from({ length: Math.min(COMPARED, val.samples.length) }, (_, i) => Math.floor(i * step));
+  return { val: partOf(val, some) };
 }
 
 function text(out: string, bytes: number, { difference, agreement, pictures, accuracy }: ExportCheck): string[] {

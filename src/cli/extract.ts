@@ -1,10 +1,7 @@
-import { openSplit } from "../data/index.js";
 import { extract } from "../evaluate/index.js";
-import { expectedClasses } from "../models/index.js";
 import * as cli from "./options.js";
 
-interface Options extends cli.EngineOptions, cli.PreprocessingOptions {
-  readonly data: string;
+interface Options extends cli.EngineOptions, cli.PreprocessingOptions, cli.DataOptions {
   readonly out: string;
 }
 
@@ -13,15 +10,13 @@ const base = cli.command("extract", "Write features, softmax and labels of the v
 ]);
 
 export const extractCommand = cli
-  .withPreprocessing(cli.withEngine(base))
+  .withPreprocessing(cli.withData(cli.withEngine(base)))
   .argument("<model>", cli.MODEL)
-  .requiredOption("--data <dir>", "directory with val/, a folder a class")
   .requiredOption("--out <dir>", "directory for softmax.npy, features.npy, labels.npy and names.txt")
   .action(async (directory: string, options: Options) => {
     const { progress, signal } = cli.surroundings();
     const model = await cli.openModel(directory, options, progress);
-    const source = await openSplit(options.data, "val", { classes: expectedClasses(model) });
-    source.notes.forEach(progress.note);
+    const source = await cli.openTest(options, model, progress);
     const preprocessing = cli.resolvedPreprocessing(model, options, progress);
     const { device, threads, batchSize, onBadImage, out, json } = options;
     const engine = { device, threads, batchSize, onBadImage, signal, progress };
@@ -30,6 +25,6 @@ export const extractCommand = cli
       json,
       { model: directory, ...found },
       () =>
-        `softmax [${found.n}, ${found.classes}], features [${found.n}, ${found.features}], labels and names are in ${out}${cli.badPictures(found.bad)}`,
+        `softmax [${found.n}, ${found.classes}], features [${found.n}, ${found.features}], labels and names are in ${out}${cli.badPictures(found.bad, onBadImage)}`,
     );
   });

@@ -1,7 +1,18 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { CROP_MODES, FILTERS, type TestPreprocessing } from "../data/index.js";
+import {
+  type BadPicture,
+  CROP_MODES,
+  FILTERS,
+  ON_BAD_IMAGE,
+  type OnBadImage,
+  openSplit,
+  type Source,
+  type TestPreprocessing,
+  TRANSFORMS,
+} from "../data/index.js";
+import { RequestError } from "../errors.js";
 import { describePreprocessing, testPreprocessing } from "../evaluate/index.js";
-import { loadModel, type Model } from "../models/index.js";
+import { expectedClasses, loadModel, type Model } from "../models/index.js";
 import type { Progress } from "../progress.js";
 import { DEVICES, type Device } from "../runtime/index.js";
 import { stderrProgress } from "./progress.js";
@@ -18,6 +29,7 @@ function numeric(what: string, valid: (value: number) => boolean): (text: string
 }
 
 export const positiveInteger = numeric("a whole number of 1 or more", (n) => Number.isInteger(n) && n >= 1);
+export const integer = numeric("a whole number", Number.isInteger);
 export const nonNegativeInteger = numeric("a whole number of 0 or more", (n) => Number.isInteger(n) && n >= 0);
 export const positiveNumber = numeric("a number above 0", (n) => n > 0 && Number.isFinite(n));
 export const nonNegativeNumber = numeric("a number of 0 or more", (n) => n >= 0 && Number.isFinite(n));
@@ -31,7 +43,7 @@ export interface EngineOptions {
   readonly device?: Device;
   readonly threads?: number;
   readonly batchSize?: number;
-  readonly onBadImage: "stop" | "skip";
+  readonly onBadImage: OnBadImage;
   readonly json?: boolean;
 }
 
@@ -44,22 +56,52 @@ export function command(name: string, description: string, examples: readonly st
     .addHelpText("after", `\nExamples:\n${examples.map((line) => `  $ ${line}`).join("\n")}`);
 }
 
+/** Options of every command that tests on labelled pictures. */
+export interface DataOptions {
+  readonly data: string;
+  readonly labels?: string;
+  readonly classMap?: string;
+  readonly labelOffset?: number;
+  readonly validLabels?: string;
+}
+
+/** `--data` and what says which labels and classes it has. @param parts - whether it needs a part for training too */
+export function withData(to: Command, { parts = false } = {}): Command {
+  const data = parts ? "directory with train/ and val/" : "directory with val/, or the test's pictures alone";
+  const command = to
+    .requiredOption("--data <path>", `${data}: folders a class, tars, Parquet, ... (docs/DATA.md)`)
+    .option("--labels <file>", "labels of pictures that lie in no class folders: CSV, or lines of name and label")
+    .option("--class-map <file>", "the data's class names in the order of the model's outputs, a line each")
+    .option("--label-offset <n>", "what to add to a label number to give the model's output", integer);
+  return parts ? command : command.option("--valid-labels <file>", "classes that alone count and compete, a line each");
+}
+
+/** The validation pictures of `--data`, with what the user should know of them. */
+export async function openTest(options: DataOptions, model: Model, progress: Progress): Promise<Source> {
+  const source = await openSplit(options.data, "val", { ...options, classes: expectedClasses(model), subset: true });
+  source.notes.forEach(progress.note);
+  return source;
+}
+
 export function withEngine(to: Command): Command {
   return to
     .addOption(new Option("--device <name>", "where to compute").choices(DEVICES).default("cpu"))
     .option("--threads <n>", "threads of the engine (default: one a core)", positiveInteger)
     .option("--batch-size <n>", "pictures at a time", positiveInteger)
     .addOption(
-      new Option("--on-bad-image <action>", "what an unreadable picture does")
-        .choices(["stop", "skip"])
-        .default("stop"),
+      new Option(
+        "--on-bad-image <action>",
+        "what an unreadable picture does: it is left out (skip) and listed too (record)",
+      )
+        .choices(ON_BAD_IMAGE)
+        .default("fail"),
     );
 }
 
 /** The preprocessing options, each of which goes before what the model says. */
-export interface PreprocessingOptions extends Partial<TestPreprocessing> {
-  readonly mean?: number[];
-  readonly std?: number[];
+export interface PreprocessingOptions extends Partial<Omit<TestPreprocessing, "mean">> {
+  readonly mean?: readonly number[];
+  readonly std?: readonly number[];
 }
 
 /** What a MODEL argument may be, for helps. */
@@ -84,6 +126,11 @@ export async function openModel(path: string, { mean, std }: PreprocessingOption
   return { ...model, input: { ...model.input, mean: mean ?? model.input.mean, std: std ?? model.input.std } };
 }
 
+export const EXIF_ORIENTATION = [
+  "--exif-orientation",
+  "turn pictures as their EXIF block says (default: the model's)",
+] as const;
+
 export function withPreprocessing(to: Command): Command {
   return to
     .option("--resolution <px>", "test resolution (default: the model's)", positiveInteger)
@@ -93,6 +140,12 @@ export function withPreprocessing(to: Command): Command {
       new Option("--crop-mode <mode>", "how a rectangle becomes a square (default: the model's)").choices(CROP_MODES),
     )
     .addOption(
+      new Option("--transform <name>", "whose resize: fixres-official sets the height (default: the model's)").choices(
+        TRANSFORMS,
+      ),
+    )
+    .option(...EXIF_ORIENTATION)
+    .addOption(
       new Option("--mean <r,g,b>", "means of the channels, 0 to 1 (default: the model's)").argParser(channels(false)),
     )
     .addOption(
@@ -100,13 +153,24 @@ export function withPreprocessing(to: Command): Command {
     );
 }
 
-/** The preprocessing in force, which is said aloud. */
+/**
+ * The preprocessing in force, which is said aloud.
+ * @param tuning - whether the model will be tuned with it, and not tested alone
+ */
 export function resolvedPreprocessing(
   model: Model,
-  { resolution, cropRatio, interpolation, cropMode }: PreprocessingOptions,
+  { resolution, cropRatio, interpolation, cropMode, transform, exifOrientation }: PreprocessingOptions,
   progress: Progress,
+  { tuning = false } = {},
 ): TestPreprocessing {
-  const preprocessing = testPreprocessing(model.input, { resolution, cropRatio, interpolation, cropMode });
+  const asked = { resolution, cropRatio, interpolation, cropMode, transform, exifOrientation };
+  const preprocessing = testPreprocessing(model.input, asked);
+  const own = model.input.transform ?? "standard";
+  if (!tuning && model.provenance.at(-1)?.what === "tuned" && preprocessing.transform !== own) {
+    throw new RequestError(
+      `the model was tuned with the transform ${own}, and a test with ${preprocessing.transform} would mix the two; leave out --transform, or tune it again.`,
+    );
+  }
   sayPreprocessing({ input: { ...model.input, ...preprocessing } }, progress);
   return preprocessing;
 }
@@ -128,7 +192,10 @@ export function print(json: boolean | undefined, result: unknown, text: () => st
   process.stdout.write(`${json ? JSON.stringify(result) : text()}\n`);
 }
 
-/** What was left out, for the end of a report. */
-export function badPictures(bad: readonly { name: string; reason: string }[]): string {
-  return bad.length === 0 ? "" : `\n${bad.length} pictures could not be read and are left out, such as ${bad[0]!.name}`;
+/** What was left out, for the end of a report: each with its reason where it is to be recorded. */
+export function badPictures(bad: readonly BadPicture[], onBadImage: OnBadImage): string {
+  if (bad.length === 0) return "";
+  const said = `\n${bad.length} pictures could not be read and are left out`;
+  if (onBadImage !== "record") return `${said}, such as ${bad[0]!.name}`;
+  return [`${said}:`, ...bad.map(({ name, reason }) => `${name}: ${reason}`)].join("\n  ");
 }

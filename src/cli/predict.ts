@@ -13,7 +13,7 @@ const base = cli.command("predict", "Say what pictures show: the likeliest class
 export const predictCommand = cli
   .withPreprocessing(cli.withEngine(base))
   .argument("<model>", cli.MODEL)
-  .argument("<image...>", "JPEG, PNG or WebP files")
+  .argument("<image...>", "JPEG, PNG, WebP, GIF or TIFF files")
   .option("--top <k>", "classes to give for each picture", cli.positiveInteger, 5)
   .action(async (directory: string, images: string[], options: Options) => {
     const { progress, signal } = cli.surroundings();

@@ -1,11 +1,8 @@
-import { openSplit } from "../data/index.js";
 import { sweep } from "../fixres/index.js";
-import { expectedClasses } from "../models/index.js";
 import * as cli from "./options.js";
 import { table } from "./table.js";
 
-interface Options extends cli.EngineOptions, cli.PreprocessingOptions {
-  readonly data: string;
+interface Options extends cli.EngineOptions, cli.PreprocessingOptions, cli.DataOptions {
   readonly resolutions: number[];
 }
 
@@ -14,15 +11,13 @@ const base = cli.command("sweep", "Measure accuracy at several test resolutions.
 ]);
 
 export const sweepCommand = cli
-  .withPreprocessing(cli.withEngine(base))
+  .withPreprocessing(cli.withData(cli.withEngine(base)))
   .argument("<model>", cli.MODEL)
-  .requiredOption("--data <dir>", "directory with val/, a folder a class")
   .requiredOption("--resolutions <list>", "resolutions in px, separated by commas", cli.integers)
   .action(async (directory: string, options: Options) => {
     const { progress, signal } = cli.surroundings();
     const model = await cli.openModel(directory, options, progress);
-    const source = await openSplit(options.data, "val", { classes: expectedClasses(model) });
-    source.notes.forEach(progress.note);
+    const source = await cli.openTest(options, model, progress);
     const { device, threads, batchSize, onBadImage, resolutions, json } = options;
     const preprocessing = cli.resolvedPreprocessing(model, { ...options, resolution: resolutions[0] }, progress);
     const engine = { device, threads, batchSize, onBadImage, signal, progress };
@@ -39,6 +34,6 @@ export const sweepCommand = cli
           String(row.n),
           row.imagesPerSecond.toFixed(1),
         ]),
-      ).concat(cli.badPictures(rows[0]!.bad)),
+      ).concat(cli.badPictures(rows[0]!.bad, options.onBadImage)),
     );
   });

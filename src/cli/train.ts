@@ -22,6 +22,7 @@ interface Options extends cli.EngineOptions, Partial<Omit<TrainOptions, "onBadIm
   readonly depth?: number;
   readonly testResolution?: number;
   readonly cropRatio?: number;
+  readonly exifOrientation?: boolean;
   readonly cacheMemory: number;
 }
 
@@ -34,7 +35,7 @@ const base = cli.command("train", "Train a network from scratch, or on from a mo
 export const trainCommand = cli
   .withEngine(base)
   .argument("<arch>", "architecture, such as efficientnet_b0, or a model directory to train on from")
-  .requiredOption("--data <dir>", "directory with train/ and val/, each a folder a class")
+  .requiredOption("--data <dir>", "directory with train/ and val/: folders a class, tars, Parquet, ... (docs/DATA.md)")
   .requiredOption("--out <dir>", "directory of the run; one that is there goes on")
   .option("--width <factor>", "multiplier of channels instead of the architecture's", cli.positiveNumber)
   .option("--depth <factor>", "multiplier of repeats instead of the architecture's", cli.positiveNumber)
@@ -42,6 +43,7 @@ export const trainCommand = cli
   .option("--test-resolution <px>", "resolution of the validation (default: the training's)", cli.positiveInteger)
   .option("--crop-ratio <c>", "crop ratio of the validation (default: 0.875)", cli.positiveNumber)
   .addOption(new Option("--interpolation <filter>", "resampling filter (default: bicubic)").choices(FILTERS))
+  .option(...cli.EXIF_ORIENTATION)
   .option("--epochs <n>", "epochs (default: 30)", cli.positiveInteger)
   .option("--seed <n>", "seed of weights, order, crops and noise (default: 0)", cli.nonNegativeInteger)
   .addOption(new Option("--optimizer <name>", "optimizer (default: sgd)").choices(OPTIMIZERS))
@@ -68,8 +70,8 @@ export const trainCommand = cli
     [...data.train.notes, ...data.val.notes].forEach(progress.note);
     const model = await startingPoint(name, data, options);
     const recipe = resolved(model, data, options);
-    const { testResolution = recipe.resolution, cropRatio, interpolation } = options;
-    const test = { resolution: testResolution, cropRatio, interpolation };
+    const { testResolution = recipe.resolution, cropRatio, interpolation, exifOrientation } = options;
+    const test = { resolution: testResolution, cropRatio, interpolation, exifOrientation };
     const preprocessing = cli.resolvedPreprocessing(model, test, progress);
     const found = await train(model, data, recipe, preprocessing, {
       directory: options.out,

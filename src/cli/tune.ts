@@ -6,8 +6,7 @@ import * as cli from "./options.js";
 /** Those of the recipe are called as `TuneOptions` has them. */
 type Recipe = Omit<TuneOptions, "mode" | "preprocessing" | "batchSize" | "onBadImage">;
 
-interface Options extends cli.EngineOptions, cli.PreprocessingOptions, Recipe {
-  readonly data: string;
+interface Options extends cli.EngineOptions, cli.PreprocessingOptions, cli.DataOptions, Recipe {
   readonly out: string;
   readonly tune: TuneModeName;
   readonly cacheMemory: number;
@@ -29,9 +28,8 @@ const modes = [
 ];
 
 export const tuneCommand = cli
-  .withPreprocessing(cli.withEngine(base))
+  .withPreprocessing(cli.withData(cli.withEngine(base), { parts: true }))
   .argument("<model>", cli.MODEL)
-  .requiredOption("--data <dir>", "directory with train/ and val/, each a folder a class")
   .requiredOption("--out <dir>", "model directory to write")
   .option("--tune <what>", `what is trained (${modes.join("; ")})`, TUNE_DEFAULTS.mode)
   .option("--epochs <n>", "epochs", cli.positiveInteger, TUNE_DEFAULTS.epochs)
@@ -50,9 +48,9 @@ export const tuneCommand = cli
   .action(async (directory: string, options: Options) => {
     const { progress, signal } = cli.surroundings();
     const model = await cli.openModel(directory, options, progress);
-    const data = await openSplits(options.data, { classes: expectedClasses(model) });
+    const data = await openSplits(options.data, { ...options, classes: expectedClasses(model) });
     [...data.train.notes, ...data.val.notes].forEach(progress.note);
-    const preprocessing = cli.resolvedPreprocessing(model, options, progress);
+    const preprocessing = cli.resolvedPreprocessing(model, options, progress, { tuning: true });
     const { tune: mode, epochs, baseLearningRate, decayEpochs, momentum, weightDecay, labelSmoothing, seed } = options;
     const batchSize = options.batchSize ?? Math.min(TUNE_DEFAULTS.batchSize, data.train.samples.length);
     const recipe = { mode, epochs, baseLearningRate, decayEpochs, momentum, weightDecay, labelSmoothing, seed };
@@ -76,7 +74,7 @@ export const tuneCommand = cli
         `before: top-1 ${cli.percent(before.top1)} (95%: ${cli.interval(before.ci95)}), loss ${before.loss.toFixed(4)}`,
         `after:  top-1 ${cli.percent(after.top1)} (95%: ${cli.interval(after.ci95)}), loss ${after.loss.toFixed(4)}`,
         `gain:   ${cli.points(found.gain, found.ci95)}, ${cli.pValue(found.pValue)} (McNemar; ${found.gained} pictures gained, ${found.lost} lost of ${found.n})`,
-        `${found.model}, in ${found.seconds.toFixed(1)} s${cli.badPictures(found.bad)}`,
+        `${found.model}, in ${found.seconds.toFixed(1)} s${cli.badPictures(found.bad, options.onBadImage)}`,
       ].join("\n"),
     );
   });

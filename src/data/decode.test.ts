@@ -6,17 +6,21 @@ import { DataError } from "../errors.js";
 import { encoded, folderOf, pattern } from "../pictures.testing.js";
 import { type DecodeOptions, decodePicture } from "./decode.js";
 
-interface Golden {
-  readonly name: string;
+interface Decoded {
   readonly width: number;
   readonly height: number;
   readonly crc32: number;
+}
+interface Golden extends Decoded {
+  readonly name: string;
+  /** By `ImageOps.exif_transpose`, where that changes anything. */
+  readonly turned?: Decoded;
   readonly base64: string;
 }
 
 /** Files that Pillow wrote, and the bytes of `Image.open(file).convert("RGB")`. */
 const { pictures }: { pictures: Golden[] } = JSON.parse(
-  readFileSync(new URL("../../test/golden/decode.json", import.meta.url), "utf8"),
+  readFileSync(new URL("../../test/golden/pillow/decode.json", import.meta.url), "utf8"),
 );
 
 async function failure(source: string | Uint8Array, options?: DecodeOptions): Promise<string> {
@@ -38,20 +42,25 @@ describe("decodePicture", () => {
     expect(await decodePicture(join(directory, "a.png"))).toEqual(picture);
   });
 
-  it("takes the high byte of 16-bit grey, where Pillow would saturate", async () => {
-    // 3 x 1 pixels, 16-bit grey: 0x0102, 0x8000, 0xfeff.
-    const file = Buffer.from(
-      "iVBORw0KGgoAAAANSUhEUgAAAAMAAAABEAAAAABuG5crAAAAD0lEQVR42mNgZGpg+PcfAAUSAoGflhqmAAAAAElFTkSuQmCC",
-      "base64",
-    );
-    expect([...(await decodePicture(file)).data]).toEqual([1, 1, 1, 128, 128, 128, 254, 254, 254]);
+  it.each(pictures)("turns it as its EXIF block says, when told: $name", async ({ base64, turned, ...plain }) => {
+    const { width, height, data } = await decodePicture(Buffer.from(base64, "base64"), { exifOrientation: true });
+    const { width: w, height: h, crc32: bytes } = turned ?? plain;
+    expect([width, height, crc32(data)]).toEqual([w, h, bytes]);
   });
 
-  it.each(pictures)("refuses it cut short: $name", async ({ base64 }) => {
+  it.each(pictures)("refuses it cut short, or gives all of it: $name", async ({ name, base64, crc32: whole }) => {
     const bytes = Buffer.from(base64, "base64");
     for (const part of [0.3, 0.6, 0.9]) {
-      const message = await failure(bytes.subarray(0, Math.floor(bytes.length * part)), { name: "cat/7" });
-      expect(message).toMatch(/^picture "cat\/7" is damaged or cut short \(.+\); restore or remove it\.$/);
+      const start = bytes.subarray(0, Math.floor(bytes.length * part));
+      // Pictures behind the first may be missing, and the mark of the end.
+      const spare = /^APNG|animated|several/.test(name) ? part > 0.5 : /^PNG, [24] bits/.test(name) && part > 0.8;
+      const found = await decodePicture(start, { name: "cat/7" }).catch((error: DataError) => error);
+      if (spare && !(found instanceof Error)) expect(crc32(found.data)).toBe(whole);
+      else
+        expect(found).toMatchObject({
+          name: "DataError",
+          message: expect.stringMatching(/^picture "cat\/7" is damaged or cut short \(.+\); restore or remove it\.$/),
+        });
     }
   });
 
@@ -64,13 +73,13 @@ describe("decodePicture", () => {
   it.each([
     ["text", "not a picture"],
     ["SVG, which sharp would draw", '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'],
-    ["GIF", "GIF89a\u0001\u0000\u0001\u0000"],
+    ["BMP", "BM6\u0000\u0000\u0000"],
     ["one byte", "\u0000"],
   ])("refuses what is no picture: %s", async (_, content) => {
     const directory = await folderOf({ "a.jpg": content });
     const path = join(directory, "a.jpg");
     expect(await failure(path)).toBe(
-      `picture "${path}" is no JPEG, PNG or WebP, whatever its name says; convert or remove it.`,
+      `picture "${path}" is no JPEG, PNG, WebP, GIF or TIFF, whatever its name says; convert or remove it.`,
     );
   });
 

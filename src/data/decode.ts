@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
-import sharp from "sharp";
+import sharp, { type Sharp } from "sharp";
 import { DataError, reason } from "../errors.js";
 import { MAX_PIXELS, type Picture } from "../pixels/index.js";
+import { opaqueGif, paintAround } from "./gif.js";
 
 // sharp keeps decoded files for later calls; here every file is read once an epoch, and kept by whoever wants it.
 sharp.cache(false);
@@ -11,37 +12,40 @@ export interface DecodeOptions {
   readonly name?: string;
   /** Most pixels (width times height) that are decoded; `MAX_PIXELS` unless given. */
   readonly maxPixels?: number;
+  /** Whether the picture is turned as its EXIF block says; false unless given. */
+  readonly exifOrientation?: boolean;
 }
 
+/** What is decoded, for messages. */
+export const PICTURE_FORMATS = "JPEG, PNG, WebP, GIF or TIFF";
+
 /**
- * Decodes a JPEG, PNG or WebP to RGB, byte for byte as Pillow's `Image.open(file).convert("RGB")`: grey is repeated,
- * alpha dropped (not blended), CMYK multiplied out, orientation and colour profile ignored. One thing differs: of
- * 16-bit grey the high byte is taken, as of 16-bit RGB, where Pillow turns all but the darkest 255 values white.
+ * Decodes a JPEG, PNG, WebP, GIF or TIFF to RGB, byte for byte as Pillow's `Image.open(file).convert("RGB")`: grey is repeated,
+ * alpha dropped (not blended), CMYK multiplied out, colour profile and (unless asked for) orientation ignored, of an animation the
+ * first picture taken, of 16-bit colour the high byte. 16-bit grey without alpha ends at 255, as there: all but its darkest values
+ * are white.
  * @param source - path or bytes
  * @throws {DataError} where it is missing, empty, of another format, truncated, or of more than `maxPixels` pixels
  */
-export async function decodePicture(
-  source: string | Uint8Array,
-  { name = typeof source === "string" ? source : "picture", maxPixels = MAX_PIXELS }: DecodeOptions = {},
-): Promise<Picture> {
+export async function decodePicture(source: string | Uint8Array, options: DecodeOptions = {}): Promise<Picture> {
+  const { name = typeof source === "string" ? source : "picture", maxPixels = MAX_PIXELS } = options;
   const bytes = typeof source === "string" ? await read(source, name) : source;
   if (bytes.length === 0) throw new DataError(`picture "${name}" is an empty file; restore or remove it.`);
   const format = formatOf(bytes);
   if (format === null) {
-    throw new DataError(`picture "${name}" is no JPEG, PNG or WebP, whatever its name says; convert or remove it.`);
+    throw new DataError(`picture "${name}" is no ${PICTURE_FORMATS}, whatever its name says; convert or remove it.`);
   }
+  const gif = format === "gif" ? opaqueGif(bytes) : null;
+  // Pillow turns TIFFs by itself.
+  const autoOrient = options.exifOrientation === true || format === "tiff";
+  // Of a TIFF that is cut short libvips makes noise otherwise.
+  const failOn = format === "tiff" ? "error" : "truncated";
   const open = (limitInputPixels: number | false) =>
-    sharp(bytes, { failOn: "truncated", limitInputPixels, ignoreIcc: true, autoOrient: false });
+    sharp(gif?.bytes ?? bytes, { failOn, limitInputPixels, ignoreIcc: true, autoOrient });
   try {
-    const image = open(maxPixels);
-    // Reading the header apart costs a sixth of the time of a small picture; only a JPEG can be CMYK.
-    const cmyk = format === "jpeg" && (await image.metadata()).space === "cmyk";
-    // Alpha goes first: a conversion of colours would blend it.
-    const plain = cmyk ? image.pipelineColourspace("cmyk").toColourspace("cmyk") : image.removeAlpha();
-    const { data, info } = await plain.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
-    // As a plain array: loops that meet Buffers too are compiled to slower code.
-    const samples = new Uint8Array(data.buffer, data.byteOffset, data.length);
-    return { width: info.width, height: info.height, data: cmyk ? fromCmyk(samples) : samples };
+    const picture = await pixelsOf(open(maxPixels), await colourOf(bytes, format, () => open(maxPixels)));
+    if (gif !== null && gif.box.width * gif.box.height < picture.width * picture.height) paintAround(picture, gif);
+    return picture;
   } catch (error) {
     const { width = 0, height = 0 } = await open(false)
       .metadata()
@@ -64,12 +68,52 @@ async function read(path: string, name: string): Promise<Uint8Array> {
   }
 }
 
+type Format = "jpeg" | "png" | "webp" | "gif" | "tiff";
+
 /** The format by its first bytes; nothing else reaches the decoder, which would also draw SVG and open PDF. */
-function formatOf(bytes: Uint8Array): "jpeg" | "png" | "webp" | null {
+function formatOf(bytes: Uint8Array): Format | null {
   const text = (start: number, end: number): string => String.fromCharCode(...bytes.subarray(start, end));
   if (bytes[0] === 0xff && bytes[1] === 0xd8) return "jpeg";
   if (text(0, 8) === "\x89PNG\r\n\x1a\n") return "png";
+  if (/^GIF8[79]a$/.test(text(0, 6))) return "gif";
+  if (["II*\0", "MM\0*"].includes(text(0, 4))) return "tiff";
   return text(0, 4) === "RIFF" && text(8, 12) === "WEBP" ? "webp" : null;
+}
+
+/** What a file's samples are, as far as they need care of their own. */
+type Colour = "cmyk" | "deep-grey" | "plain";
+
+/** Reading the header apart costs a sixth of the time of a small picture; it is done where the format leaves a choice. */
+async function colourOf(bytes: Uint8Array, format: Format, open: () => Sharp): Promise<Colour> {
+  // Bit depth and colour type have their place in a PNG; with alpha, Pillow takes the high byte.
+  if (format === "png") return bytes[24] === 16 && bytes[25] === 0 ? "deep-grey" : "plain";
+  if (format !== "jpeg" && format !== "tiff") return "plain";
+  const { space, depth, channels } = await open().metadata();
+  if (space === "cmyk") return "cmyk";
+  if (depth !== "uchar" && depth !== "ushort") throw new Error(`samples of type ${depth} are not read`);
+  return depth === "ushort" && channels === 1 ? "deep-grey" : "plain";
+}
+
+async function pixelsOf(image: Sharp, colour: Colour): Promise<Picture> {
+  // Alpha goes first: a conversion of colours would blend it.
+  const samples = {
+    cmyk: () => image.pipelineColourspace("cmyk").toColourspace("cmyk").raw({ depth: "uchar" }),
+    "deep-grey": () => image.removeAlpha().toColourspace("grey16").raw({ depth: "ushort" }),
+    plain: () => image.removeAlpha().raw({ depth: "uchar" }),
+  }[colour]();
+  const { data, info } = await samples.toBuffer({ resolveWithObject: true });
+  const { width, height } = info;
+  switch (colour) {
+    case "cmyk":
+      return { width, height, data: fromCmyk(data) };
+    case "deep-grey":
+      return { width, height, data: fromDeepGrey(new Uint16Array(data.buffer, data.byteOffset, data.length / 2)) };
+    case "plain":
+      // As a plain array: loops that meet Buffers too are compiled to slower code.
+      return { width, height, data: new Uint8Array(data.buffer, data.byteOffset, data.length) };
+    default:
+      return colour satisfies never;
+  }
 }
 
 /** Pillow's conversion: what the ink leaves of the white that the key leaves; 8-bit products rounded. */
@@ -79,5 +123,12 @@ function fromCmyk(cmyk: Uint8Array): Uint8Array {
     const white = 255 - cmyk[i + 3]!;
     for (let c = 0; c < 3; c++) rgb[out++] = white - Math.round((cmyk[i + c]! * white) / 255);
   }
+  return rgb;
+}
+
+/** Pillow's conversion of its mode I;16. */
+function fromDeepGrey(grey: Uint16Array): Uint8Array {
+  const rgb = new Uint8Array(grey.length * 3);
+  for (let i = 0; i < grey.length; i++) rgb.fill(Math.min(grey[i]!, 255), 3 * i, 3 * i + 3);
   return rgb;
 }

@@ -1,4 +1,4 @@
-import { symlink } from "node:fs/promises";
+import { rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { DataError } from "../errors.js";
@@ -24,7 +24,7 @@ describe("openFolder", () => {
     const source = await openFolder(directory);
     expect(source.name).toBe(directory);
     expect(source.classes).toEqual(["cat", "dog"]);
-    expect(source.samples.map(({ name, label }) => [name, label])).toEqual([
+    expect([...source.samples].map(({ name, label }) => [name, label])).toEqual([
       ["cat/x.webp", 0],
       ["cat/z.jpg", 0],
       ["cat/more/deep/y.JPG", 0],
@@ -51,7 +51,7 @@ describe("openFolder", () => {
     });
     const { classes, samples } = await openFolder(directory);
     expect(classes).toEqual(["B", "b", "é", "\uFF21", astral]);
-    expect(samples.filter(({ label }) => label === 1).map(({ name }) => name)).toEqual([
+    expect([...samples].filter(({ label }) => label === 1).map(({ name }) => name)).toEqual([
       "b/0.png",
       "b/1.png",
       "b/a/1.png",
@@ -71,21 +71,37 @@ describe("openFolder", () => {
     });
     const source = await openFolder(directory);
     expect(source.classes).toEqual(["cat"]);
-    expect(source.samples.map(({ name }) => name)).toEqual(["cat/a.png"]);
+    expect([...source.samples].map(({ name }) => name)).toEqual(["cat/a.png"]);
     expect(source.notes).toEqual([
-      `"${directory}": 2 files are no JPEG, PNG or WebP, and left out`,
+      `"${directory}": 2 files are no JPEG, PNG, WebP, GIF or TIFF, and left out`,
       `"${directory}": 1 file is in no class folder, and left out`,
     ]);
   });
 
-  it("tells where numbers are sorted as text", async () => {
+  it("has numbers in their order, and tells where torchvision has another", async () => {
     const directory = await folderOf({ "2/a.png": "", "10/a.png": "", "1/a.png": "" });
     const source = await openFolder(directory);
-    expect(source.classes).toEqual(["1", "10", "2"]);
+    expect(source.classes).toEqual(["1", "2", "10"]);
+    expect([...source.samples].map(({ name, label }) => [name, label])).toEqual([
+      ["1/a.png", 0],
+      ["2/a.png", 1],
+      ["10/a.png", 2],
+    ]);
     expect(source.notes).toEqual([
-      `"${directory}": class folders are numbers and sorted as text (10 before 2), as torchvision does`,
+      `"${directory}": class folders are numbers and in their order (2 before 10), where torchvision sorts text`,
     ]);
     expect((await openFolder(await folderOf({ "01/a.png": "", "02/a.png": "", "10/a.png": "" }))).notes).toEqual([]);
+  });
+
+  it("knows ImageNet-V2, its variant, and whether it has ten pictures a class", async () => {
+    const names = Array.from({ length: 10_000 }, (_, i) => [`top-images/${i % 1000}/${i}.jpeg`, ""]);
+    const directory = join(await folderOf(Object.fromEntries(names)), "top-images");
+    const notes = async () => (await openFolder(directory)).notes[1];
+    expect(await notes()).toBe(
+      `"${directory}": folders 0 to 999, as ImageNet-V2 has them (top-images); whole, ten pictures a class`,
+    );
+    await rm(join(directory, "7", "1007.jpeg"));
+    expect(await notes()).toContain("(top-images); not ten pictures a class: 7 has 9");
   });
 
   it("follows links, and counts a broken one to a picture as one", async () => {
@@ -94,7 +110,7 @@ describe("openFolder", () => {
     await symlink(join(elsewhere, "pictures"), join(directory, "dog"));
     await symlink(join(elsewhere, "nowhere.png"), join(directory, "cat/c.png"));
     const { samples } = await openFolder(directory);
-    expect(samples.map(({ name }) => name)).toEqual(["cat/b.png", "cat/c.png", "dog/a.png"]);
+    expect([...samples].map(({ name }) => name)).toEqual(["cat/b.png", "cat/c.png", "dog/a.png"]);
   });
 
   it("refuses a link that leads back", async () => {
@@ -125,7 +141,7 @@ describe("openFolder", () => {
   it("names a class without pictures", async () => {
     const directory = await folderOf({ "cat/a.png": "", "dog/notes.txt": "" });
     expect(await failure(openFolder(directory))).toBe(
-      `class folder "${join(directory, "dog")}" holds no pictures (JPEG, PNG or WebP); add some or remove it.`,
+      `class folder "${join(directory, "dog")}" holds no pictures (JPEG, PNG, WebP, GIF or TIFF); add some or remove it.`,
     );
   });
 });

@@ -7,8 +7,9 @@ import { encoded, folderOf, pattern } from "../pictures.testing.js";
 import { type Picture, testTransform } from "../pixels/index.js";
 import { random } from "../random.js";
 import { openPictureCache, type PictureCache } from "./cache.js";
-import { openFolder, type Source } from "./folder.js";
+import { openFolder } from "./folder.js";
 import { type Batch, type LoadOptions, loadBatches, orderOf } from "./loader.js";
+import type { Source } from "./source.js";
 import { trainTransform } from "./train-transform.js";
 
 const test = testTransform({ resolution: 8, cropRatio: 1, interpolation: "bilinear", cropMode: "center" });

@@ -5,8 +5,15 @@ import type { Picture, Transform } from "../pixels/index.js";
 import { random } from "../random.js";
 import { inOrder } from "./ahead.js";
 import type { PictureCache } from "./cache.js";
-import { decodePicture } from "./decode.js";
-import type { Sample, Source } from "./folder.js";
+import { type DecodeOptions, decodePicture } from "./decode.js";
+import { type Source, shown } from "./source.js";
+
+/**
+ * What a picture that cannot be read does: `fail` (also called `stop`) ends everything; with `skip` and `record` it is left out and
+ * told of with its reason. It is never replaced by another one or by black, and never counted.
+ */
+export type OnBadImage = (typeof ON_BAD_IMAGE)[number];
+export const ON_BAD_IMAGE = ["fail", "skip", "record", "stop"] as const;
 
 /** A picture that could not be read. */
 export interface BadPicture {
@@ -25,8 +32,8 @@ export interface LoadOptions {
   readonly start?: number;
   /** Whether a last batch that is not full is left out, and with it what it would tell of bad pictures. */
   readonly dropLast?: boolean;
-  /** Whether a picture that cannot be read stops everything (unless given), or the next one takes its place. */
-  readonly onBadImage?: "stop" | "skip";
+  /** `fail` unless given; with `skip` and `record` the next picture takes the place in the batch. */
+  readonly onBadImage?: OnBadImage;
   readonly cache?: PictureCache;
   readonly signal?: AbortSignal;
   /** Batches that are made while the consumer is busy with one; 2 unless given. */
@@ -58,13 +65,13 @@ export interface Batch {
  * @throws {RequestError} if the batch size, `start` or `ahead` is not a whole number in range
  */
 export async function* loadBatches(source: Source, options: LoadOptions): AsyncGenerator<Batch> {
-  const { batchSize, start = 0, dropLast = false, onBadImage = "stop", signal, ahead = 2 } = options;
+  const { batchSize, start = 0, dropLast = false, onBadImage = "fail", signal, ahead = 2 } = options;
   const order = orderOf(source.samples.length, options);
   assertWhole("batch size", batchSize, 1);
   assertWhole("start", start, 0);
   assertWhole("number of batches ahead", ahead, 1);
   const rest = order.subarray(start);
-  const rows = inOrder(rest.length, (i) => makeRow(source.samples[rest[i]!]!, rest[i]!, options), {
+  const rows = inOrder(rest.length, (i) => makeRow(source, rest[i]!, options), {
     running: Math.max(2 * availableParallelism(), 4),
     waiting: ahead * batchSize,
   });
@@ -76,7 +83,7 @@ export async function* loadBatches(source: Source, options: LoadOptions): AsyncG
     const index = order[position++]!;
     const { name, label } = source.samples[index]!;
     if (row instanceof Uint8Array) batch.add(row, index, label);
-    else if (onBadImage === "skip") batch.bad.push({ name, reason: row.message });
+    else if (onBadImage === "skip" || onBadImage === "record") batch.bad.push({ name, reason: row.message });
     else throw new DataError(`${row.message} To leave such pictures out instead, skip them (--on-bad-image skip).`);
     if (batch.count < batchSize) continue;
     yield batch.result(position);
@@ -103,12 +110,12 @@ export function orderOf(
 
 /** The bytes [R, R, 3] of a sample, or why there are none. */
 async function makeRow(
-  sample: Sample,
+  source: Source,
   index: number,
   { transform, seed, epoch, cache }: LoadOptions,
 ): Promise<Uint8Array | DataError> {
   try {
-    const picture = await pictureOf(sample, cache);
+    const picture = await pictureOf(source, index, transform, cache);
     const row = new Uint8Array(transform.resolution ** 2 * 3);
     transform.apply(picture, row, 0, random(seed, "sample", epoch, index));
     return row;
@@ -118,16 +125,35 @@ async function makeRow(
   }
 }
 
-async function pictureOf({ path }: Sample, cache: PictureCache | undefined): Promise<Picture> {
-  const kept = cache?.get(path);
+async function pictureOf(
+  source: Source,
+  index: number,
+  { exifOrientation = false }: Transform,
+  cache: PictureCache | undefined,
+): Promise<Picture> {
+  const { path } = source.samples[index]!;
+  const key = exifOrientation ? `${path} turned` : path;
+  const kept = cache?.get(key);
   if (kept !== undefined) {
     // Without this, an epoch of kept pictures would never let timers, messages and signals in.
     await setImmediate();
     return kept;
   }
-  const picture = await decodePicture(path);
-  cache?.add(path, picture);
+  const picture = await readPicture(source, index, { exifOrientation });
+  cache?.add(key, picture);
   return picture;
+}
+
+/** A sample's picture, wherever the source has it. @throws {DataError} where it cannot be read, by its path */
+export async function readPicture(
+  source: Source,
+  index: number,
+  options: Omit<DecodeOptions, "name"> = {},
+): Promise<Picture> {
+  const { path } = source.samples[index]!;
+  const content = source.read === undefined ? path : await source.read(index);
+  if (typeof content !== "string" && "width" in content) return content;
+  return decodePicture(content, { ...options, name: shown(path) });
 }
 
 function emptyBatch({ transform, batchSize }: LoadOptions) {

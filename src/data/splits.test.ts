@@ -21,7 +21,7 @@ describe("openSplits", () => {
     expect([train.name, val.name]).toEqual([join(directory, "train"), join(directory, "val")]);
     expect(train.classes).toEqual(["cat", "dog"]);
     expect(val.classes).toEqual(train.classes);
-    expect(val.samples.map(({ name, label }) => [name, label])).toEqual([
+    expect([...val.samples].map(({ name, label }) => [name, label])).toEqual([
       ["cat/a.png", 0],
       ["dog/a.png", 1],
     ]);
@@ -76,7 +76,7 @@ describe("openSplit", () => {
       `"${val}" has 2 classes, but the model has 3; they must be the same.`,
     );
     expect(await failure(openSplit(directory, "val", { classes: ["cat", "fox"] }))).toBe(
-      `"${val}": class 1 is "dog", but the model's is "fox"; names and order must be the same.`,
+      `"${val}": 1 of 2 classes are not among the 2 of the model: "dog" is not; its first are cat, fox. Give --class-map where the names are others.`,
     );
     expect(await failure(openSplit(directory, "val", { classes: 1000 }))).toBe(
       `"${val}" has 2 classes, but the model has 1000; they must be the same.`,
@@ -89,5 +89,28 @@ describe("checkClasses", () => {
     const source = { name: "data", classes: ["cat", "dog"], samples: [], notes: [] };
     expect(() => checkClasses(source, ["cat", "dog"])).not.toThrow();
     expect(() => checkClasses(source, ["dog", "cat"])).toThrow('"data": class 0 is "cat", but the model\'s is "dog"');
+  });
+});
+
+describe("openSplit of other forms", () => {
+  it("takes all of a directory without parts for the test", async () => {
+    const directory = await folderOf({ "cat/a.png": "", "dog/b.png": "" });
+    expect((await openSplit(directory, "val", { classes: ["cat", "dog"] })).samples.length).toBe(2);
+    expect(await failure(openSplit(directory, "train"))).toContain("has no folder train/");
+    expect(await failure(openSplit(join(directory, "none"), "val"))).toContain('none" does not exist');
+  });
+
+  it("says where the part that it takes is called otherwise", async () => {
+    const directory = await folderOf({ ...split("train", ["cat"]), ...split("test", ["cat"]) });
+    const { val } = await openSplits(directory);
+    expect(val.notes).toEqual([`"${join(directory, "test")}": test is taken for val`]);
+  });
+
+  it("takes a model's classes in another order than the folders'", async () => {
+    const directory = await folderOf({ ...split("train", ["cat", "dog"]), ...split("val", ["cat", "dog"]) });
+    const { train, val } = await openSplits(directory, { classes: ["dog", "cat"] });
+    expect([...train.samples].map(({ label }) => label)).toEqual([1, 0]);
+    expect([...val.samples].map(({ label }) => label)).toEqual([1, 0]);
+    expect(val.classes).toEqual(["dog", "cat"]);
   });
 });

@@ -1,6 +1,10 @@
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../errors.js";
-import { listDirectory, openFolder, type Source } from "./folder.js";
+import { type ClassOptions, withClasses } from "./classes.js";
+import { listDirectory } from "./folder.js";
+import { openFiles, openSource, type SourceOptions } from "./open.js";
+import type { Source } from "./source.js";
 
 /** The two parts of a data set, with the same classes. */
 export interface Splits {
@@ -8,18 +12,19 @@ export interface Splits {
   readonly val: Source;
 }
 
-export interface SplitOptions {
-  /** Class names of the model that will see the data, which the folder's must equal, or their number alone. */
-  readonly classes?: readonly string[] | number;
-}
+export interface SplitOptions extends ClassOptions, SourceOptions {}
+
+/** What parts of data sets are called, best name first: as folders, and at the beginning of the names of files. */
+const NAMES = { train: ["train", "training"], val: ["val", "validation", "valid", "test", "t10k"] } as const;
 
 /**
- * A data set of `train/` and `val/`, each a folder a class.
+ * A data set of two parts, `train/` and `val/`, each any source, or files that are called so.
  * @throws {DataError} where one is missing or malformed, or their classes are not the same
  */
 export async function openSplits(directory: string, options: SplitOptions = {}): Promise<Splits> {
   const train = await openSplit(directory, "train", options);
-  const val = await openSplit(directory, "val");
+  const own = await sourceOf(directory, "val", options);
+  const val = options.classes === undefined ? own : await withClasses(own, { ...options, subset: false });
   const missing = train.classes.filter((name) => !val.classes.includes(name));
   const added = val.classes.filter((name) => !train.classes.includes(name));
   if (missing.length > 0) {
@@ -28,7 +33,7 @@ export async function openSplits(directory: string, options: SplitOptions = {}):
   if (added.length > 0) {
     throw new DataError(`"${val.name}" has ${named(added)}, which train/ lacks; both need the same classes.`);
   }
-  return { train, val };
+  return { train, val: await withClasses(val, { classes: train.classes }) };
 }
 
 const named = (classes: readonly string[]): string =>
@@ -37,24 +42,75 @@ const named = (classes: readonly string[]): string =>
     : `${classes.length} classes (${classes.slice(0, 3).join(", ")}${classes.length > 3 ? ", ..." : ""})`;
 
 /**
- * One of the two parts, for what needs no other.
+ * One of the two parts, for what needs no other. Where there are no parts, all of it is the test's.
  * @throws {DataError} where it is missing or malformed, or its classes are not the model's
  */
 export async function openSplit(
   directory: string,
   split: "train" | "val",
-  { classes }: SplitOptions = {},
+  options: SplitOptions = {},
 ): Promise<Source> {
-  const found = await listDirectory(directory);
-  if (!found.some(({ name, isDirectory }) => isDirectory && name === split)) {
-    throw new DataError(
-      `"${directory}" has no folder ${split}/; give a directory with train/ and val/, each with a folder a class.`,
-    );
-  }
-  const source = await openFolder(join(directory, split));
-  if (classes !== undefined) checkClasses(source, classes);
-  return source;
+  return withClasses(await sourceOf(directory, split, options), options);
 }
+
+/** With a word where a part has the name of another. */
+const calledSo = (source: Source, name: string, split: "train" | "val"): Source =>
+  (NAMES[split] as readonly string[]).indexOf(name) < 3
+    ? source
+    : { ...source, notes: [...source.notes, `"${source.name}": ${name} is taken for ${split}`] };
+
+async function sourceOf(path: string, split: "train" | "val", options: SourceOptions): Promise<Source> {
+  const found = await stat(path).catch(() => null);
+  if (found === null ? /[*?{]/.test(path) : !found.isDirectory()) {
+    if (split === "val") return openSource(path, options);
+    throw new DataError(`"${path}" is one part; give a directory with train/ and val/.`);
+  }
+  const entries = await listDirectory(path);
+  const folder = NAMES[split].find((name) => entries.some((entry) => entry.isDirectory && entry.name === name));
+  if (folder !== undefined) return calledSo(await openSource(join(path, folder), options), folder, split);
+  const files = await filesOfPart(path, split);
+  if (files.length > 0) return openFiles(join(path, split), files, options);
+  // What has a part for training has one for testing, or lacks it.
+  const parts =
+    NAMES.train.some((name) => entries.some((entry) => entry.name === name)) ||
+    (await filesOfPart(path, "train")).length > 0;
+  if (split === "val" && entries.length > 0 && !parts) return openSource(path, options);
+  throw new DataError(
+    `"${path}" has no folder ${split}/; give a directory with train/ and val/, each with a folder a class.`,
+  );
+}
+
+/** Files of a part by their names, such as `validation-00000-of-00014.parquet`, in the directory or its `data/`; of one kind. */
+async function filesOfPart(directory: string, split: "train" | "val"): Promise<string[]> {
+  const here = (await listDirectory(directory)).map(({ name, isDirectory }) => ({
+    path: join(directory, name),
+    name,
+    isDirectory,
+  }));
+  const below = here.some(({ name, isDirectory }) => isDirectory && name === "data")
+    ? (await listDirectory(join(directory, "data"))).map(({ name, isDirectory }) => ({
+        path: join(directory, "data", name),
+        name,
+        isDirectory,
+      }))
+    : [];
+  const files = [...here, ...below].filter(({ isDirectory }) => !isDirectory);
+  for (const part of NAMES[split]) {
+    for (const kind of ["parquet", "tar", "idx", "list"] as const) {
+      const form = new RegExp(`^${part}${FORMS[kind]}$`, "i");
+      const found = files.filter(({ name }) => form.test(name)).map(({ path }) => path);
+      if (found.length > 0) return found;
+    }
+  }
+  return [];
+}
+
+const FORMS = {
+  parquet: "([-_.].*)?\\.parquet",
+  tar: "([-_.].*)?\\.tar",
+  idx: "[-_.]images[-.]idx3(-ubyte)?(\\.gz)?",
+  list: "\\.(csv|tsv|txt)",
+} as const;
 
 /**
  * Checks that a source's classes are the model's, whose outputs have that order.

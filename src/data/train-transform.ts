@@ -23,6 +23,8 @@ export interface TrainTransformOptions {
   readonly ratio?: Range;
   /** Probability of mirroring; 0.5 unless given. */
   readonly flip?: number;
+  /** Whether pictures are turned as their EXIF block says, before all else; false unless given. */
+  readonly exifOrientation?: boolean;
 }
 
 /**
@@ -37,6 +39,7 @@ export function trainTransform({
   scale = [0.08, 1],
   ratio = [3 / 4, 4 / 3],
   flip = 0.5,
+  exifOrientation = false,
 }: TrainTransformOptions): Transform {
   assertResolution(resolution);
   assertFilter(interpolation);
@@ -46,6 +49,7 @@ export function trainTransform({
   return {
     resolution,
     deterministic: false,
+    exifOrientation,
     apply(picture, out, offset, random) {
       const box = randomCrop(picture, scale, ratio, random);
       const mirror = random.uniform() < flip;

@@ -57,7 +57,7 @@ describe("evaluate", () => {
 
   it("agrees with what predict says of each picture", async () => {
     const found = await evaluate(model, source, options);
-    const paths = source.samples.map(({ path }) => path);
+    const paths = [...source.samples].map(({ path }) => path);
     const { predictions, bad } = await predict(model, paths, CLASSES.length, { ...options, batchSize: 5 });
     expect(bad).toEqual([]);
     expect(predictions.map(({ image }) => image)).toEqual(paths);
@@ -72,6 +72,23 @@ describe("evaluate", () => {
     const places = predictions.map(({ top }, i) => top.findIndex(({ index }) => index === source.samples[i]!.label));
     expect(found.top5).toBe(places.filter((place) => place < 5).length / places.length);
     const losses = predictions.map(({ top }, i) => -Math.log(top[places[i]!]!.probability));
+    expect(found.loss).toBeCloseTo(losses.reduce((a, b) => a + b) / losses.length, 5);
+  });
+
+  it("lets no other class compete than those that the source says", async () => {
+    const kept = [1, 3];
+    const samples = [...source.samples].filter(({ label }) => kept.includes(label));
+    const found = await evaluate(model, { ...source, samples, competing: kept }, options);
+    const paths = samples.map(({ path }) => path);
+    const { predictions } = await predict(model, paths, CLASSES.length, options);
+    const best = predictions.map(({ top }) => top.find(({ index }) => kept.includes(index))!);
+    expect([...found.correct]).toEqual(best.map(({ index }, i) => Number(index === samples[i]!.label)));
+    // The loss is that of a softmax over the two.
+    const losses = predictions.map(({ top }, i) => {
+      const own = top.filter(({ index }) => kept.includes(index));
+      const sum = own.reduce((total, { probability }) => total + probability, 0);
+      return -Math.log(own.find(({ index }) => index === samples[i]!.label)!.probability / sum);
+    });
     expect(found.loss).toBeCloseTo(losses.reduce((a, b) => a + b) / losses.length, 5);
   });
 

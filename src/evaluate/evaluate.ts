@@ -1,6 +1,7 @@
 import {
   type BadPicture,
   loadBatches,
+  type OnBadImage,
   type PictureCache,
   type Source,
   type TestPreprocessing,
@@ -25,8 +26,8 @@ export interface EvaluateOptions extends Pick<SessionOptions, "device" | "thread
   readonly preprocessing: TestPreprocessing;
   /** Pictures a run; 16 unless given, fewer where the network makes very much of each. */
   readonly batchSize?: number;
-  /** Whether a picture that cannot be read ends the evaluation (unless given) or is left out and reported. */
-  readonly onBadImage?: "stop" | "skip";
+  /** What a picture that cannot be read does; `fail` unless given. */
+  readonly onBadImage?: OnBadImage;
   /** The right answers of each picture of the source; its class unless given. */
   readonly truth?: readonly Truth[];
   readonly log?: ScoreLog;
@@ -108,10 +109,21 @@ async function* score(
     for await (const { batch, results } of runEach(session, batches, ({ pixels }) => ({ pixels }))) {
       const { labels, samples, count, bad, end } = batch;
       const answers = truth === undefined ? labels : Array.from(samples, (sample) => truth[sample]!);
-      const scores = scoreLogits(results.logits as Float32Array, answers, count, model.classes.length);
+      const logits = competing(results.logits as Float32Array, model, source);
+      const scores = scoreLogits(logits, answers, count, model.classes.length);
       yield { scores, samples, bad, end };
     }
   } finally {
     await session.dispose();
   }
+}
+
+/** Below every logit, and still finite. */
+const OUT = -3e38;
+
+/** The logits, without those of classes that do not compete in the source. */
+function competing(logits: Float32Array, { classes }: Model, { competing: valid }: Source): Float32Array {
+  if (valid === undefined) return logits;
+  const counted = new Set(valid);
+  return logits.map((logit, i) => (counted.has(i % classes.length) ? logit : OUT));
 }

@@ -14,11 +14,29 @@ const INPUT: InputSpec = {
 
 describe("testPreprocessing", () => {
   it("takes each part from the options, else from the model", () => {
-    const { mean: _, std: __, ...own } = INPUT;
+    const { mean, std: _, ...stated } = INPUT;
+    const own = { ...stated, transform: "standard", exifOrientation: false };
     expect(testPreprocessing(INPUT)).toEqual(own);
     expect(testPreprocessing(INPUT, { resolution: 320, cropRatio: undefined })).toEqual({ ...own, resolution: 320 });
     const other = { resolution: 64, cropRatio: 1, interpolation: "bilinear", cropMode: "squash" } as const;
-    expect(testPreprocessing(INPUT, other)).toEqual(other);
+    expect(testPreprocessing(INPUT, other)).toEqual({ ...own, ...other });
+    // Its colour is the model's mean.
+    expect(testPreprocessing(INPUT, { cropMode: "border" })).toEqual({ ...own, cropMode: "border", mean });
+    expect(testPreprocessing({ ...INPUT, exifOrientation: true }).exifOrientation).toBe(true);
+  });
+
+  it("takes all of the authors' transform by its name, unless an option says otherwise", () => {
+    const official = { transform: "fixres-official" } as const;
+    const input = { ...INPUT, cropRatio: 0.9, cropMode: "squash" } as const;
+    expect(testPreprocessing(input, official)).toMatchObject({
+      ...official,
+      cropRatio: 0.875,
+      interpolation: "bilinear",
+      cropMode: "center",
+    });
+    expect(testPreprocessing(input, { ...official, interpolation: "bicubic" }).interpolation).toBe("bicubic");
+    // A model that has it says the rest itself.
+    expect(testPreprocessing({ ...INPUT, ...official }, official).interpolation).toBe("bicubic");
   });
 
   it.each([
@@ -42,6 +60,8 @@ describe("testPreprocessing", () => {
 });
 
 it("describePreprocessing names every part", () => {
+  const official = testPreprocessing(INPUT, { transform: "fixres-official", exifOrientation: true });
+  expect(describePreprocessing(official, INPUT)).toContain("bilinear, center, fixres-official, turned by EXIF; mean");
   expect(describePreprocessing(testPreprocessing(INPUT, { resolution: 288, cropRatio: 224 / 256.5 }), INPUT)).toBe(
     "resolution 288, crop ratio 0.8733, bicubic, center; mean 0.5 0.5 0.5, std 0.5 0.25 0.5",
   );

@@ -3,12 +3,24 @@ import { assertFilter } from "../data/index.js";
 import { RequestError } from "../errors.js";
 import type { InputSpec } from "../models/index.js";
 
+/** What the name of the authors' transform stands for, unless an option says otherwise. */
+const OFFICIAL = { cropRatio: 224 / 256, interpolation: "bilinear", cropMode: "center" } as const;
+
 /**
- * The preprocessing that a test uses: each part from the options, else from the model.
+ * The preprocessing that a test uses: each part from the options, else from the model. The transform `fixres-official`, where it
+ * is an option, brings the authors' crop ratio and interpolation.
  * @throws {RequestError} for a resolution, crop ratio or interpolation that cannot be
  */
 export function testPreprocessing(input: InputSpec, options: Partial<TestPreprocessing> = {}): TestPreprocessing {
-  const { resolution, cropRatio, interpolation, cropMode } = { ...input, ...defined(options) };
+  const official = options.transform === "fixres-official" && input.transform !== "fixres-official" ? OFFICIAL : {};
+  const found = {
+    ...input,
+    transform: input.transform ?? "standard",
+    exifOrientation: input.exifOrientation ?? false,
+    ...official,
+    ...defined(options),
+  };
+  const { resolution, cropRatio, interpolation, cropMode, transform, exifOrientation, mean } = found;
   assertFilter(interpolation);
   if (!(Number.isInteger(resolution) && resolution >= 16 && resolution <= 4096)) {
     throw new RequestError(
@@ -20,7 +32,8 @@ export function testPreprocessing(input: InputSpec, options: Partial<TestPreproc
       `the crop ratio is ${cropRatio}; it must be above 0 and at most 2, such as 0.875 (224/256).`,
     );
   }
-  return { resolution, cropRatio, interpolation, cropMode };
+  const own = { resolution, cropRatio, interpolation, cropMode, transform, exifOrientation };
+  return cropMode === "border" ? { ...own, mean } : own;
 }
 
 const defined = <T extends object>(options: T): Partial<T> =>
@@ -28,8 +41,9 @@ const defined = <T extends object>(options: T): Partial<T> =>
 
 /** The preprocessing as a user reads it at the start of a run. */
 export function describePreprocessing(
-  { resolution, cropRatio, interpolation, cropMode }: TestPreprocessing,
+  { resolution, cropRatio, interpolation, cropMode, transform = "standard", exifOrientation }: TestPreprocessing,
   { mean, std }: Pick<InputSpec, "mean" | "std">,
 ): string {
-  return `resolution ${resolution}, crop ratio ${Number(cropRatio.toFixed(4))}, ${interpolation}, ${cropMode}; mean ${mean.join(" ")}, std ${std.join(" ")}`;
+  const unusual = `${transform === "standard" ? "" : `, ${transform}`}${exifOrientation ? ", turned by EXIF" : ""}`;
+  return `resolution ${resolution}, crop ratio ${Number(cropRatio.toFixed(4))}, ${interpolation}, ${cropMode}${unusual}; mean ${mean.join(" ")}, std ${std.join(" ")}`;
 }

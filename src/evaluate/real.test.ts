@@ -51,7 +51,7 @@ describe("underRealLabels", () => {
   it("goes by the number in a picture's name, in any order and of any part", () => {
     const names = [`a/${fileName(4)}`, `b/${fileName(1)}`, `c/${fileName(2).replace("JPEG", "png")}`];
     const { source, truth, leftOut } = underRealLabels(sourceOf(["a", "b", "c"], names), labels);
-    expect(source.samples.map(({ name }) => name)).toEqual([names[0], names[2]]);
+    expect(Array.from(source.samples, ({ name }) => name)).toEqual([names[0], names[2]]);
     expect(truth).toEqual([[2], [1, 2]]);
     expect(leftOut).toBe(1);
   });
@@ -99,8 +99,8 @@ it("gives timm's numbers", async () => {
     golden.order.map((number) => `x/${fileName(number)}`),
   );
   const { source, truth } = underRealLabels(all, golden.labels);
-  const rowOf = new Map(all.samples.map(({ name }, i) => [name, i]));
-  const rows = source.samples.map(({ name }) => {
+  const rowOf = new Map(Array.from(all.samples, ({ name }, i) => [name, i]));
+  const rows = Array.from(source.samples, ({ name }) => {
     const i = rowOf.get(name)!;
     return golden.logits.slice(i * golden.classes, (i + 1) * golden.classes);
   });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Source } from "../data/index.js";
+import { partOf, type Source } from "../data/index.js";
 import { DataError } from "../errors.js";
 import { readJson } from "../files.js";
 import { IMAGENET_IDS } from "../models/index.js";
@@ -35,7 +35,7 @@ export interface Labelled {
 export function underRealLabels(source: Source, labels: RealLabels): Labelled {
   const classOf = classIndices(source.classes);
   const numbers = new Map<number, string>();
-  const kept = [...source.samples].flatMap((sample) => {
+  const kept = Array.from(source.samples).flatMap((sample, index) => {
     const number = validationNumber(sample.name);
     const earlier = numbers.get(number);
     if (earlier !== undefined) {
@@ -51,12 +51,15 @@ export function underRealLabels(source: Source, labels: RealLabels): Labelled {
       );
     }
     const truth = list.flatMap((label) => classOf(label, sample.name) ?? []);
-    return truth.length === 0 ? [] : [{ sample, truth }];
+    return truth.length === 0 ? [] : [{ index, truth }];
   });
   if (kept.length === 0)
     throw new DataError(`"${source.name}" has no picture with a ReaL label, so there is nothing to score.`);
   return {
-    source: { ...source, samples: kept.map(({ sample }) => sample) },
+    source: partOf(
+      source,
+      kept.map(({ index }) => index),
+    ),
     truth: kept.map(({ truth }) => truth),
     leftOut: source.samples.length - kept.length,
   };

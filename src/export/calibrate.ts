@@ -1,4 +1,4 @@
-import { loadBatches, orderOf, type Source, testTransform } from "../data/index.js";
+import { loadBatches, orderOf, partOf, type Source, testTransform } from "../data/index.js";
 import { type Graph, quantizationPlan, type Range, type Value } from "../onnx/index.js";
 import type { TestPreprocessing } from "../pixels/index.js";
 import { type Progress, silent } from "../progress.js";
@@ -66,7 +66,7 @@ export async function calibrate(
 /** A part of a source, drawn by the seed. */
 function samplesOf(source: Source, count: number, seed: number): Source {
   const order = orderOf(source.samples.length, { seed, epoch: 0, shuffle: true }).subarray(0, count);
-  return { ...source, samples: Array.from(order, (i) => source.samples[i]!) };
+  return partOf(source, order);
 }
 
 async function look(

@@ -1,4 +1,4 @@
-import { decodePicture, loadBatches, type Source, testTransform } from "../data/index.js";
+import { loadBatches, readPicture, type Source, testTransform } from "../data/index.js";
 import { FailedError } from "../errors.js";
 import { type Accuracy, type PairedGain, pairedGain, scoreLogits, tally } from "../evaluate/index.js";
 import { inferenceProgram, type Model } from "../models/index.js";
@@ -174,7 +174,7 @@ async function compareOnWhole(
   const { resolution } = preprocessing;
   const [short, long] = [Math.ceil(1.3 * resolution), Math.ceil(1.7 * resolution)];
   const pictures =
-    source?.samples.map(({ path, label }) => ({ label, decode: () => decodePicture(path) })) ??
+    (source && Array.from(source.samples, ({ label }, i) => ({ label, decode: () => readPicture(source, i) }))) ??
     [
       { width: short, height: long },
       { width: long, height: short },

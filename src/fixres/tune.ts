@@ -3,6 +3,7 @@ import { join } from "node:path";
 import {
   type BadPicture,
   loadBatches,
+  type OnBadImage,
   orderOf,
   type Source,
   type Splits,
@@ -52,7 +53,7 @@ export interface TuneOptions {
   readonly weightDecay: number;
   readonly labelSmoothing: number;
   readonly seed: number;
-  readonly onBadImage: "stop" | "skip";
+  readonly onBadImage: OnBadImage;
 }
 
 /** The authors' first recipe with FixEfficientNet's label smoothing (DESIGN.md, section 6); few epochs, as they cost little. */
@@ -66,7 +67,7 @@ export const TUNE_DEFAULTS: Omit<TuneOptions, "preprocessing"> = {
   weightDecay: 1e-4,
   labelSmoothing: 0.1,
   seed: 0,
-  onBadImage: "stop",
+  onBadImage: "fail",
 };
 
 /** What surrounds a tuning and does not change what it computes. */

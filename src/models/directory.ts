@@ -5,7 +5,7 @@ import { EXPORT_KEY } from "../classifier.js";
 import { DataError } from "../errors.js";
 import { checkedJson, readJson, writeFileAtomic } from "../files.js";
 import { sameShape, showShape, withValues } from "../onnx/index.js";
-import { CROP_MODES } from "../pixels/index.js";
+import { CROP_MODES, TRANSFORMS } from "../pixels/index.js";
 import { openUnread, readSafetensors, type Tensor, writeSafetensors } from "../weights/index.js";
 import { type Architecture, architecture } from "./family.js";
 import { initialWeights, parametersOf } from "./initialize.js";
@@ -14,7 +14,7 @@ import { isOnnxNetwork, type OnnxNetwork } from "./onnx-network.js";
 import { specOf } from "./onnx-spec.js";
 import { HALF_NORMALIZATION, IMAGENET_NORMALIZATION } from "./preprocess.js";
 
-const Channels = z.array(z.number()).length(3);
+const Channels = z.array(z.number()).length(3).readonly();
 
 /** What a picture must become before the network sees it; it travels with the weights. */
 const InputSpec = z.object({
@@ -25,6 +25,10 @@ const InputSpec = z.object({
   /** Name of Pillow's resampling filter. */
   interpolation: z.string(),
   cropMode: z.enum(CROP_MODES).default("center"),
+  /** Whose resize it is; `standard` unless given. */
+  transform: z.enum(TRANSFORMS).optional(),
+  /** Whether pictures are turned as their EXIF block says; false unless given. */
+  exifOrientation: z.boolean().optional(),
   mean: Channels,
   std: Channels,
 });

@@ -8,5 +8,5 @@
 export { assertFilter, FILTERS, type Filter } from "./filters.js";
 export { type Box, MAX_PIXELS, type Picture } from "./picture.js";
 export { type Resampling, resize, resizeInto } from "./resample.js";
-export { CROP_MODES, type TestPreprocessing, testTransform } from "./test-transform.js";
+export { CROP_MODES, type TestPreprocessing, TRANSFORMS, testTransform } from "./test-transform.js";
 export { assertResolution, type FixedTransform, roundHalfEven, type Transform } from "./transform.js";

@@ -6,6 +6,9 @@ import { cut, pattern } from "../pictures.testing.js";
 import type { Filter } from "./filters.js";
 import { resize, resizeInto } from "./resample.js";
 
+/** An entry of the tables of transforms.json, which make.py beside it writes. */
+type Odd = Omit<Golden, "sum" | "first12">;
+
 interface Golden {
   readonly source: [number, number];
   readonly target: [number, number];
@@ -18,6 +21,9 @@ interface Golden {
 // Pillow 9.4.0 on the pictures of pattern(): preprocess.json holds photographs' sizes, the table odd ones.
 const golden: { resize: Golden[] } = JSON.parse(
   readFileSync(new URL("../../test/golden/preprocess.json", import.meta.url), "utf8"),
+);
+const { resize: odd }: { resize: Odd[] } = JSON.parse(
+  readFileSync(new URL("../../test/golden/pillow/transforms.json", import.meta.url), "utf8"),
 );
 const ODD: [Filter, [number, number], [number, number], number][] = [
   ["box", [61, 47], [32, 24], 585000944],
@@ -71,6 +77,14 @@ describe("resize", () => {
 
   it.each(ODD)("makes Pillow's bytes: %s, %j to %j", (filter, source, target, bytes) => {
     expect(crc32(resize(pattern(...source), ...target, filter).data)).toBe(bytes);
+  });
+
+  it("makes the bytes of Pillow 12 too, of all filters and odd shapes", () => {
+    expect(odd.length).toBe(120);
+    const wrong = odd.filter(
+      ({ source, target, filter, crc32: bytes }) => crc32(resize(pattern(...source), ...target, filter).data) !== bytes,
+    );
+    expect(wrong).toEqual([]);
   });
 
   it("copies a picture that has the size already", () => {

@@ -6,7 +6,14 @@ import { cut, pattern } from "../pictures.testing.js";
 import type { Filter } from "./filters.js";
 import type { Picture } from "./picture.js";
 import { resize } from "./resample.js";
-import { type TestPreprocessing, testTransform } from "./test-transform.js";
+import { CROP_MODES, type TestPreprocessing, testTransform } from "./test-transform.js";
+
+/** An entry of transforms.json, by make.py beside it. */
+interface Tested extends TestPreprocessing {
+  readonly source: [number, number];
+  readonly crc32: number;
+}
+type Official = Pick<Tested, "source" | "resolution" | "crc32">;
 
 interface Golden {
   readonly source: [number, number];
@@ -26,6 +33,7 @@ const preprocessing: TestPreprocessing = {
   cropRatio: 0.875,
   interpolation: "bicubic",
   cropMode: "center",
+  mean: [0, 0, 0],
 };
 
 function transformed(picture: Picture, options: Partial<TestPreprocessing>): Picture {
@@ -84,7 +92,7 @@ describe("squash", () => {
 });
 
 describe("border", () => {
-  it("fits the longer side and fills with black", () => {
+  it("fits the longer side and fills with the mean colour, here black", () => {
     // The longer side becomes 36, of which the middle 32 are kept; the shorter one 47 / 61 * 36 = 27.7, so 28.
     const whole = resize(pattern(61, 47), 36, 28, "bicubic");
     expect(transformed(pattern(61, 47), { cropMode: "border" }).data).toEqual(
@@ -136,8 +144,47 @@ describe("testTransform", () => {
       { cropMode: "fit" as "center" },
       'the crop mode is "fit"; give one of center, squash, border.',
     ],
+    [
+      "an unknown transform",
+      { transform: "official" as "standard" },
+      'the transform is "official"; give one of standard, fixres-official.',
+    ],
+    [
+      "a crop mode that the authors do not have",
+      { transform: "fixres-official", cropMode: "squash" },
+      'the transform fixres-official has no crop mode "squash";',
+    ],
+    ["a border without a colour", { cropMode: "border", mean: undefined }, "but the mean is not given; give three"],
+    [
+      "a border of no colour",
+      { cropMode: "border", mean: [0.5, 0.5, 128] },
+      "but the mean is 0.5, 0.5, 128; give three",
+    ],
   ])("refuses %s", (_, options, message) => {
     expect(() => testTransform({ ...preprocessing, ...options })).toThrow(RequestError);
     expect(() => testTransform({ ...preprocessing, ...options })).toThrow(message);
+  });
+});
+
+describe("timm's and the authors' own", () => {
+  const { test, official }: { test: Tested[]; official: Official[] } = JSON.parse(
+    readFileSync(new URL("../../test/golden/pillow/transforms.json", import.meta.url), "utf8"),
+  );
+
+  it.each(CROP_MODES)("makes timm's bytes of all filters: %s", (mode) => {
+    const entries = test.filter(({ cropMode }) => cropMode === mode);
+    expect(entries.length).toBe(90);
+    const wrong = entries.filter((entry) => crc32(transformed(pattern(...entry.source), entry).data) !== entry.crc32);
+    expect(wrong).toEqual([]);
+  });
+
+  it("sets the height as the authors do", () => {
+    expect(official.length).toBe(48);
+    const same = { cropRatio: 224 / 256, interpolation: "bilinear", transform: "fixres-official" } as const;
+    const wrong = official.filter(
+      ({ source, resolution, crc32: bytes }) =>
+        crc32(transformed(pattern(...source), { ...same, resolution }).data) !== bytes,
+    );
+    expect(wrong).toEqual([]);
   });
 });

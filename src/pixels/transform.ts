@@ -8,6 +8,8 @@ export interface Transform {
   readonly resolution: number;
   /** True where the same picture always gives the same bytes, so that what is computed from them may be kept. */
   readonly deterministic: boolean;
+  /** Whether the picture is to be turned as its EXIF block says before it comes here; false unless given. */
+  readonly exifOrientation?: boolean;
   /** Writes bytes [resolution, resolution, 3] at `offset`. @param random - the picture's own stream */
   apply(picture: Picture, out: Uint8Array, offset: number, random: Random): void;
 }

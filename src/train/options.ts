@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ON_BAD_IMAGE } from "../data/index.js";
 import { RequestError } from "../errors.js";
 import { OPTIMIZERS, type Optimizer, optimizer } from "./optimizers.js";
 import { checkSchedule, SCHEDULES } from "./schedule.js";
@@ -30,7 +31,7 @@ export const TrainOptions = z.strictObject({
   minCropArea: z.number().gt(0).max(1),
   /** Probability of mirroring. */
   flip: z.number().min(0).max(1),
-  onBadImage: z.enum(["stop", "skip"]),
+  onBadImage: z.enum(ON_BAD_IMAGE),
 });
 export type TrainOptions = z.infer<typeof TrainOptions>;
 
@@ -58,7 +59,7 @@ export function defaultTrainOptions({ resolution, dropout }: { resolution: numbe
     dropPath: 0.2,
     minCropArea: 0.08,
     flip: 0.5,
-    onBadImage: "stop",
+    onBadImage: "fail",
   };
 }
 

@@ -198,7 +198,13 @@ class Run {
     let saved = performance.now();
     try {
       const batches = loadBatches(this.data.train, {
-        transform: trainTransform({ resolution, interpolation, scale: [minCropArea, 1], flip }),
+        transform: trainTransform({
+          resolution,
+          interpolation,
+          scale: [minCropArea, 1],
+          flip,
+          exifOrientation: this.test.exifOrientation,
+        }),
         batchSize,
         seed,
         epoch,

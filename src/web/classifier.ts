@@ -121,7 +121,9 @@ function classifier(session: WebSession, input: Input, classes: readonly string[
   };
   const compute = async (source: PictureSource): Promise<Float32Array> => {
     if (disposed) throw new RequestError("the model was disposed of; load it again.");
-    const { pixels, dims } = input.feed(await readPicture(source, maxPixels));
+    const { pixels, dims } = input.feed(
+      await readPicture(source, maxPixels, input.preprocessing?.exifOrientation === true),
+    );
     const all = await session.run(pixels, dims);
     if (all.length !== dims[0]! * classes.length)
       throw new DataError(

@@ -34,6 +34,15 @@ suite("describe", () => {
     expect(describe(withContent(sound), "m").preprocessing).toEqual(sound.input);
   });
 
+  it("takes what is not usual: the authors' transform, pictures turned, and the colour of a border", () => {
+    const unusual = { transform: "fixres-official", exifOrientation: true };
+    const { mean: _, ...plain } = { mean: [0.5, 0.5, 0.5], ...sound.input, ...unusual };
+    const content = { ...sound, input: { ...plain, mean: [0.5, 0.5, 0.5] } };
+    expect(describe(withContent(content), "m").preprocessing).toEqual(plain);
+    const border = { ...sound.input, cropMode: "border", mean: [0.5, 0.5, 0.5] };
+    expect(describe(withContent({ ...sound, input: border }), "m").preprocessing).toEqual(border);
+  });
+
   it.each([
     ["other ONNX files", file({}), 'model "m" was not exported by fixres (its metadata lack "fixres-model")'],
     ["no JSON", file({ "fixres-model": "{" }), 'metadata of model "m": no JSON ('],

@@ -33,11 +33,14 @@ export function describe(model: Uint8Array, name: string): Description {
   if (format !== "fixres-model-1") throw fault(`the format is ${JSON.stringify(format)}, not "fixres-model-1"`);
   if (!(Array.isArray(classes) && classes.length > 0 && classes.every((entry) => typeof entry === "string")))
     throw fault("the classes are no list of names");
-  const { resolution, cropRatio, interpolation, cropMode = "center" } = record(input);
+  const { resolution, cropRatio, interpolation, cropMode = "center", transform, exifOrientation, mean } = record(input);
   if (typeof resolution !== "number" || typeof cropRatio !== "number" || typeof interpolation !== "string")
     throw fault("the preprocessing (input: resolution, cropRatio, interpolation) is incomplete");
-  const preprocessing = { resolution, cropRatio, interpolation, cropMode: cropMode as TestPreprocessing["cropMode"] };
-  return { classes, preprocessing };
+  const parts = { resolution, cropRatio, interpolation, cropMode, transform, exifOrientation, mean };
+  const given = Object.entries(parts).filter(
+    ([key, value]) => value !== undefined && (key !== "mean" || cropMode === "border"),
+  );
+  return { classes, preprocessing: Object.fromEntries(given) as unknown as TestPreprocessing };
 }
 
 const record = (value: unknown): Readonly<Record<string, unknown>> =>

@@ -16,17 +16,19 @@ const TILE = 2048;
 /**
  * The picture's RGB bytes. Files give what Node's `decodePicture` gives: alpha dropped (not blended), orientation and colour profile
  * ignored; elements give what they show.
+ * @param exifOrientation - whether files are turned as their EXIF block says
  * @param maxPixels - of more pixels (width times height), a picture is refused; a file before it is decoded
  * @throws {DataError} where it cannot be fetched, is no picture, is damaged, too large, or not readable for this page
  */
-export async function readPicture(source: PictureSource, maxPixels: number): Promise<Picture> {
+export async function readPicture(source: PictureSource, maxPixels: number, exifOrientation = false): Promise<Picture> {
   if (typeof source === "string" || source instanceof URL) {
     const url = String(source);
     // An address can hold the whole picture.
     const name = url.length > 100 ? `${url.slice(0, 97)}...` : url;
-    return decoded(await fetchBytes(url, `picture "${name}"`), name, maxPixels);
+    return decoded(await fetchBytes(url, `picture "${name}"`), name, maxPixels, exifOrientation);
   }
-  if (source instanceof Blob) return decoded(new Uint8Array(await source.arrayBuffer()), nameOf(source), maxPixels);
+  if (source instanceof Blob)
+    return decoded(new Uint8Array(await source.arrayBuffer()), nameOf(source), maxPixels, exifOrientation);
   if (source instanceof ImageData) {
     const { width, height, data } = source;
     checkSize({ width, height }, "picture", maxPixels);
@@ -41,11 +43,16 @@ export async function readPicture(source: PictureSource, maxPixels: number): Pro
 const nameOf = (blob: Blob): string => ("name" in blob && typeof blob.name === "string" ? blob.name : "picture");
 
 /** @param bytes - are changed */
-async function decoded(bytes: Uint8Array<ArrayBuffer>, name: string, maxPixels: number): Promise<Picture> {
+async function decoded(
+  bytes: Uint8Array<ArrayBuffer>,
+  name: string,
+  maxPixels: number,
+  exifOrientation: boolean,
+): Promise<Picture> {
   const { type, width, height, exif } = readHeader(bytes, name);
   checkSize({ width, height }, name, maxPixels);
   // A name that no decoder knows hides the orientation in the block; all else stays where it is.
-  for (const at of exif) bytes.set([0x78, 0x78, 0x58, 0x78], at);
+  if (!exifOrientation) for (const at of exif) bytes.set([0x78, 0x78, 0x58, 0x78], at);
   return readable(name, () => pixelsOf(new Blob([bytes], { type })));
 }
 

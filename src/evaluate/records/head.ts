@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import type { Source } from "../../data/index.js";
-import { CROP_MODES } from "../../data/index.js";
+import { CROP_MODES, ON_BAD_IMAGE, type Source } from "../../data/index.js";
 import { type Model, modelFingerprint, parametersOfModel } from "../../models/index.js";
 import { DEVICES, ENGINE_VERSION } from "../../runtime/index.js";
 import type { EvaluateOptions } from "../evaluate.js";
@@ -45,7 +44,7 @@ export const RecordHead = z.strictObject({
     device: z.enum(DEVICES),
     /** null for one a core. */
     threads: z.number().nullable(),
-    onBadImage: z.enum(["stop", "skip"]),
+    onBadImage: z.enum(ON_BAD_IMAGE),
   }),
 });
 export type RecordHead = z.infer<typeof RecordHead>;
@@ -86,7 +85,7 @@ export function recordHead(
       batchSize: options.batchSize ?? 16,
       device: options.device ?? "cpu",
       threads: options.threads ?? null,
-      onBadImage: options.onBadImage ?? "stop",
+      onBadImage: options.onBadImage ?? "fail",
     },
   };
 }
