@@ -61,7 +61,7 @@ describe("evaluateInto", () => {
       settings: { resolution: 32, cropRatio: 0.875, batchSize: 4, threads: 1, onBadImage: "skip" },
     });
     expect(rows.map(({ id }) => id)).toEqual(
-      source.samples.map(({ name: id }) => id).filter((id) => id !== "birch/2.png"),
+      Array.from(source.samples, ({ name: id }) => id).filter((id) => id !== "birch/2.png"),
     );
     expect(rows.map((row) => Number(row.correct))).toEqual([...correct]);
     expect(rows.every(({ top }) => top.length === 3)).toBe(true);
