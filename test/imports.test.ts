@@ -15,6 +15,7 @@ const ORDER = [
   "models",
   "data",
   "evaluate",
+  "export",
   "train",
   "fixres",
   "report",

@@ -7,7 +7,7 @@ import {
   testTransform,
 } from "../data/index.js";
 import { percent } from "../format.js";
-import { inferenceProgram, type Model, possibleBatch } from "../models/index.js";
+import { inferenceProgram, type Model, possibleBatch, usualBatch } from "../models/index.js";
 import { type Progress, silent } from "../progress.js";
 import { openSession, runEach, type Session, type SessionOptions } from "../runtime/index.js";
 import { type Details, detailedTally, type Scored } from "./details.js";
@@ -23,7 +23,7 @@ export interface ScoreLog {
 
 export interface EvaluateOptions extends Pick<SessionOptions, "device" | "threads"> {
   readonly preprocessing: TestPreprocessing;
-  /** Pictures a run; 16 unless given. */
+  /** Pictures a run; 16 unless given, fewer where the network makes very much of each. */
   readonly batchSize?: number;
   /** Whether a picture that cannot be read ends the evaluation (unless given) or is left out and reported. */
   readonly onBadImage?: "stop" | "skip";
@@ -103,7 +103,7 @@ interface Computing {
 async function openComputing(model: Model, options: EvaluateOptions): Promise<Computing> {
   const { device, threads, preprocessing } = options;
   const { resolution } = preprocessing;
-  const batchSize = possibleBatch(model, { resolution, batch: options.batchSize ?? 16 });
+  const batchSize = possibleBatch(model, { resolution, batch: options.batchSize ?? usualBatch(model, resolution) });
   const program = inferenceProgram(model, { resolution, batch: batchSize });
   return { session: await openSession(program, { device, threads }), batchSize };
 }

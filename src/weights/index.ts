@@ -21,4 +21,5 @@ export {
   writeSafetensors,
 } from "./safetensors.js";
 export type { LazyTensor, WeightSource } from "./source.js";
-export type { Tensor, Tensors } from "./tensor.js";
+export type { Tensor, TensorPlace, Tensors } from "./tensor.js";
+export { openUnread } from "./unread.js";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { z } from "zod";
 import type { Source } from "../../data/index.js";
 import { CROP_MODES } from "../../data/index.js";
-import { type Model, modelFingerprint, parametersOfModel } from "../../models/index.js";
+import { type Model, modelFingerprint, parametersOfModel, usualBatch } from "../../models/index.js";
 import { DEVICES, ENGINE_VERSION } from "../../runtime/index.js";
 import type { EvaluateOptions } from "../evaluate.js";
 import type { Truth } from "../metrics.js";
@@ -83,7 +83,7 @@ export function recordHead(
       ...preprocessing,
       mean: [...mean],
       std: [...std],
-      batchSize: options.batchSize ?? 16,
+      batchSize: options.batchSize ?? usualBatch(model, preprocessing.resolution),
       device: options.device ?? "cpu",
       threads: options.threads ?? null,
       onBadImage: options.onBadImage ?? "stop",
