@@ -4,7 +4,6 @@ import type { Source } from "../data/index.js";
 import { DataError, RequestError } from "../errors.js";
 import {
   type EvaluateOptions,
-  type Evaluation,
   evaluate,
   evaluateInto,
   type MeasuredRow,
@@ -62,7 +61,7 @@ type Surroundings = ReturnType<typeof cli.surroundings>;
 
 async function one(path: string, options: Options, surroundings: Surroundings): Promise<void> {
   const { found, real, row } = await measure(path, options, options.out, surroundings);
-  if (options.csv !== undefined) await writeFileAtomic(options.csv, resultsCsv([row]));
+  if (options.csv !== undefined) await writeFileAtomic(options.csv, resultsCsv([row()]));
   const { correct: _, ...rest } = found;
   cli.print(options.json, { model: path, record: options.out, real, ...rest }, () => {
     const about = `${found.n} pictures at ${found.preprocessing.resolution} px${real ? " under ReaL labels" : ""}, ${found.imagesPerSecond.toFixed(1)} a second`;
@@ -79,7 +78,7 @@ async function many(pattern: string, options: Options, surroundings: Surrounding
   for (const path of paths) {
     surroundings.progress.note(`${path} (${rows.length + 1} of ${paths.length})`);
     const out = options.out === undefined ? undefined : join(options.out, basename(path));
-    rows.push((await measure(path, options, out, surroundings)).row);
+    rows.push((await measure(path, options, out, surroundings)).row());
     // After each, so that a model that fails takes nothing with it.
     if (options.csv !== undefined) await writeFileAtomic(options.csv, resultsCsv(rows));
   }
@@ -98,12 +97,13 @@ async function measure(path: string, options: Options, out: string | undefined, 
   const all: EvaluateOptions = { preprocessing, truth, device, threads, batchSize, onBadImage, signal, progress };
   const found = await (out === undefined ? evaluate(model, source, all) : evaluateInto(out, path, model, source, all));
   found.notes.forEach(progress.note);
-  return { found, real, row: rowOf(path, found, recordHead(path, model, source, all)) };
-}
-
-function rowOf(model: string, found: Evaluation, head: MeasuredRow["head"]): MeasuredRow {
-  const { top1, top5, loss, n, ci95, ece } = found;
-  return { kind: "measured", model, top1, top5, loss, n, ci95, ece, head };
+  // Only where it is asked for: its fingerprint reads all weights.
+  const row = (): MeasuredRow => {
+    const { top1, top5, loss, n, ci95, ece } = found;
+    const head = recordHead(path, model, source, all);
+    return { kind: "measured", model: path, top1, top5, loss, n, ci95, ece, head };
+  };
+  return { found, real, row };
 }
 
 interface Scene {

@@ -10,7 +10,7 @@ import {
 import { percent } from "../format.js";
 import { inferenceProgram, type Model, possibleBatch, usualBatch } from "../models/index.js";
 import { type Progress, silent } from "../progress.js";
-import { openSession, runEach, type SessionOptions } from "../runtime/index.js";
+import { openSession, runEach, type Session, type SessionOptions } from "../runtime/index.js";
 import { type Details, detailedTally, type Scored } from "./details.js";
 import { scoreLogits, type Truth } from "./metrics.js";
 import { notesOn, protocolOf } from "./protocol.js";
@@ -59,7 +59,9 @@ export interface Evaluation extends Details {
  */
 export async function evaluate(model: Model, source: Source, options: EvaluateOptions): Promise<Evaluation> {
   const { preprocessing, log, progress = silent } = options;
-  const sums = detailedTally(source);
+  // Data may have numbers alone where the model has names, or the other way about; a library's caller may have fewer classes.
+  const classes = source.classes.length === model.classes.length ? source.classes : model.classes;
+  const sums = detailedTally({ classes, samples: source.samples });
   const bad: BadPicture[] = [];
   let end = 0;
   let computed = 0;
@@ -69,11 +71,12 @@ export async function evaluate(model: Model, source: Source, options: EvaluateOp
     end = scored.end;
   };
   for await (const scored of log?.kept() ?? []) count(scored);
+  const computing = end < source.samples.length ? await openComputing(model, options) : null;
   const task = progress.start(options.task ?? "evaluate", source.samples.length, "pictures", end);
   const started = performance.now();
   try {
-    if (end < source.samples.length) {
-      for await (const scored of score(model, source, end, options)) {
+    if (computing !== null) {
+      for await (const scored of score(computing, model, source, end, options)) {
         await log?.add(scored);
         count(scored);
         computed += scored.samples.length;
@@ -89,32 +92,40 @@ export async function evaluate(model: Model, source: Source, options: EvaluateOp
     return { ...found, preprocessing, correct: sums.correct(), bad, seconds, imagesPerSecond, notes };
   } finally {
     task.end();
+    await computing?.session.dispose();
   }
+}
+
+interface Computing {
+  readonly session: Session;
+  readonly batchSize: number;
+}
+
+async function openComputing(model: Model, options: EvaluateOptions): Promise<Computing> {
+  const { device, threads, preprocessing } = options;
+  const { resolution } = preprocessing;
+  const batchSize = possibleBatch(model, { resolution, batch: options.batchSize ?? usualBatch(model, resolution) });
+  const program = inferenceProgram(model, { resolution, batch: batchSize });
+  return { session: await openSession(program, { device, threads }), batchSize };
 }
 
 /** The scores of a source's pictures from position `start` on, batch by batch. */
 async function* score(
+  { session, batchSize }: Computing,
   model: Model,
   source: Source,
   start: number,
-  { preprocessing, truth, onBadImage, cache, signal, device, threads, ...options }: EvaluateOptions,
+  { preprocessing, truth, onBadImage, cache, signal }: EvaluateOptions,
 ): AsyncGenerator<Scored> {
-  const { resolution } = preprocessing;
-  const batchSize = possibleBatch(model, { resolution, batch: options.batchSize ?? usualBatch(model, resolution) });
-  const session = await openSession(inferenceProgram(model, { resolution, batch: batchSize }), { device, threads });
-  try {
-    const transform = testTransform(preprocessing);
-    const order = { seed: 0, epoch: 0, shuffle: false, start };
-    const batches = loadBatches(source, { transform, batchSize, ...order, onBadImage, cache, signal });
-    for await (const { batch, results } of runEach(session, batches, ({ pixels }) => ({ pixels }))) {
-      const { labels, samples, count, bad, end } = batch;
-      const answers = truth === undefined ? labels : Array.from(samples, (sample) => truth[sample]!);
-      const logits = competing(results.logits as Float32Array, model, source);
-      const scores = scoreLogits(logits, answers, count, model.classes.length);
-      yield { scores, samples, bad, end };
-    }
-  } finally {
-    await session.dispose();
+  const transform = testTransform(preprocessing);
+  const order = { seed: 0, epoch: 0, shuffle: false, start };
+  const batches = loadBatches(source, { transform, batchSize, ...order, onBadImage, cache, signal });
+  for await (const { batch, results } of runEach(session, batches, ({ pixels }) => ({ pixels }))) {
+    const { labels, samples, count, bad, end } = batch;
+    const answers = truth === undefined ? labels : Array.from(samples, (sample) => truth[sample]!);
+    const logits = competing(results.logits as Float32Array, model, source);
+    const scores = scoreLogits(logits, answers, count, model.classes.length);
+    yield { scores, samples, bad, end };
   }
 }
 

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { type BadPicture, loadBatches, type Source, testTransform } from "../data/index.js";
 import { DataError, UnsupportedOperatorError } from "../errors.js";
 import { writeFileAtomic } from "../files.js";
-import { anatomyOf, inferenceGraph, type Model, possibleBatch, weightsOf } from "../models/index.js";
+import { anatomyOf, inferenceGraph, type Model, possibleBatch, usualBatch, withWeights } from "../models/index.js";
 import { elements, type Graph, showShape } from "../onnx/index.js";
 import { silent } from "../progress.js";
-import { openSession, packed, runEach } from "../runtime/index.js";
+import { openSession, runEach } from "../runtime/index.js";
 import { createNpy } from "../weights/index.js";
 import type { EvaluateOptions } from "./evaluate.js";
 import { recordHead } from "./records/index.js";
@@ -48,7 +48,7 @@ export async function extract(
   const { resolution } = preprocessing;
   for (const { name: own } of source.samples)
     if (/[\r\n]/.test(own)) throw new DataError(`"${own}" has a line break in its name; rename the picture.`);
-  const batchSize = possibleBatch(model, { resolution, batch: options.batchSize ?? 16 });
+  const batchSize = possibleBatch(model, { resolution, batch: options.batchSize ?? usualBatch(model, resolution) });
   const graph = withFeatures(inferenceGraph(model, { resolution, batch: batchSize }));
   const width = elements(graph.outputs.features!.shape) / batchSize;
   const classes = model.classes.length;
@@ -58,7 +58,7 @@ export async function extract(
 
   await mkdir(directory, { recursive: true });
   await rm(paths.head, { force: true });
-  const session = await openSession(packed(graph, weightsOf(model)), { device, threads });
+  const session = await openSession(withWeights(graph, model), { device, threads });
   const task = progress.start(options.task ?? "extract", source.samples.length, "pictures");
   const files: { commit(): Promise<void>; discard(): Promise<void> }[] = [];
   try {

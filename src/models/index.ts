@@ -36,7 +36,7 @@ export {
 export { modelFingerprint, parametersOfModel } from "./fingerprint.js";
 export { IMAGENET_IDS, IMAGENET_NAMES } from "./imagenet.js";
 export { type Imported, type ImportOptions, importModel } from "./import.js";
-export { inferenceGraph, inferenceProgram, possibleBatch, usualBatch, weightsOf } from "./inference.js";
+export { inferenceGraph, inferenceProgram, possibleBatch, usualBatch, weightsOf, withWeights } from "./inference.js";
 export { initialWeights, isTrainable, parametersOf } from "./initialize.js";
 export { type Inspection, inspectModel, type Part } from "./inspect.js";
 export type { BatchStatistics, Noise, TrainingBehaviour } from "./layers.js";

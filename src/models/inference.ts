@@ -59,9 +59,11 @@ export function usualBatch(model: Pick<Model, "arch" | "classes" | "input">, res
   return Math.min(USUAL_BATCH, Math.max(1, Math.floor(LARGEST_VALUE / Math.max(...sizes))));
 }
 
-/** The same as a program for a session, with the model's weights: from their file where they are still unread, else from memory. */
-export function inferenceProgram(model: Model, size: Size): Program {
-  const graph = inferenceGraph(model, size);
+/** The same as a program for a session, with the model's weights. */
+export const inferenceProgram = (model: Model, size: Size): Program => withWeights(inferenceGraph(model, size), model);
+
+/** A graph as a program with a model's weights: from their file where they are still unread, else from memory. */
+export function withWeights(graph: Graph, model: Model): Program {
   return mapped(graph, ({ name }) => model.tensors.get(name)!.place ?? null) ?? packed(graph, weightsOf(model));
 }
 

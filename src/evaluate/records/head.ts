@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { CROP_MODES, ON_BAD_IMAGE, type Source } from "../../data/index.js";
-import { type Model, modelFingerprint, parametersOfModel } from "../../models/index.js";
+import { type Model, modelFingerprint, parametersOfModel, usualBatch } from "../../models/index.js";
 import { DEVICES, ENGINE_VERSION } from "../../runtime/index.js";
 import type { EvaluateOptions } from "../evaluate.js";
 import type { Truth } from "../metrics.js";
@@ -82,7 +82,7 @@ export function recordHead(
       ...preprocessing,
       mean: [...mean],
       std: [...std],
-      batchSize: options.batchSize ?? 16,
+      batchSize: options.batchSize ?? usualBatch(model, preprocessing.resolution),
       device: options.device ?? "cpu",
       threads: options.threads ?? null,
       onBadImage: options.onBadImage ?? "fail",

@@ -94,6 +94,8 @@ export async function* readRows(path: string): AsyncGenerator<Row[]> {
   for (let rowStart = 0; rowStart < total; rowStart += ROW_GROUP) {
     const rowEnd = Math.min(total, rowStart + ROW_GROUP);
     const objects = await attempt(parquetReadObjects({ file, metadata, rowStart, rowEnd }));
+    if (objects.length !== rowEnd - rowStart)
+      throw new DataError(`"${path}" holds fewer rows than the ${total} that it claims; evaluate again.`);
     yield objects.map((object, i) => rowOf(object, `"${path}", row ${rowStart + i}`));
   }
 }
