@@ -15,6 +15,7 @@ import { scoreCommand } from "./score.js";
 import { sweepCommand } from "./sweep.js";
 import { trainCommand } from "./train.js";
 import { tuneCommand } from "./tune.js";
+import { verifyCommand } from "./verify.js";
 
 /** Exit codes: done, it failed, the request is wrong. */
 const DONE = 0;
@@ -43,6 +44,7 @@ for (const command of [
   scoreCommand,
   compareCommand,
   predictCommand,
+  verifyCommand,
 ]) {
   program.addCommand(command);
 }

@@ -20,6 +20,8 @@ describe("openParquet", () => {
     const source = await openSource(golden(name));
     expect(source.classes).toEqual(classes);
     expect([...source.samples].map(({ label }) => label)).toEqual(Array.from({ length: count }, (_, i) => i % 3));
+    const names = Array.from({ length: count }, (_, i) => (name === "bytes.parquet" ? `0:${i}` : `${i}.png`));
+    expect([...source.samples].map((sample) => sample.name)).toEqual(names);
     // In any order.
     for (const i of [count - 1, 0, 2, 1, count - 1]) {
       expect([...(await readPicture(source, i)).data.subarray(0, 3)]).toEqual(colourOf(i));

@@ -8,8 +8,14 @@ import { ClassTable, Numbers } from "./table.js";
 /** Row groups whose pictures are kept for the next ones; a loader that works ahead is in two at once. */
 const KEPT_GROUPS = 4;
 
-/** Labels are read so many rows at a time. */
-const LABEL_ROWS = 1 << 16;
+/** Labels and names are read so many rows at a time. */
+const ROWS = 1 << 16;
+
+/** Names of the columns of pictures and of labels. */
+interface Columns {
+  readonly image: string;
+  readonly label: string;
+}
 
 /** A Parquet file: what its end says of it, and its bytes. */
 interface Table {
@@ -31,7 +37,7 @@ export async function openParquet(name: string, paths: readonly string[]): Promi
   const tables: Table[] = [];
   let names: readonly string[] = [];
   let numbers = true;
-  let columns = { image: "", label: "" };
+  let columns: Columns = { image: "", label: "" };
   for (const [shard, path] of paths.entries()) {
     const table = await openTable(path);
     const found = columnsOf(table);
@@ -41,19 +47,10 @@ export async function openParquet(name: string, paths: readonly string[]): Promi
         `"${path}" has the columns ${found.image} and ${found.label}, "${paths[0]}" ${columns.image} and ${columns.label}; give shards of one data set.`,
       );
     tables.push(table);
-    for await (const [row, value] of labelsOf(table, columns.label)) {
-      const label = typeof value === "bigint" ? Number(value) : value;
-      const isNumber = typeof label === "number" && Number.isInteger(label) && label >= 0;
-      if (!isNumber && !(typeof label === "string" && label !== ""))
-        throw new DataError(
-          `"${path}", row ${row}: the label is ${shown(String(label))}, neither a number from 0 on nor a name.`,
-        );
-      if (isNumber && names.length > 0 && label >= names.length)
-        throw new DataError(
-          `"${path}", row ${row}: the label is ${label}, but the file names ${names.length} classes.`,
-        );
-      numbers &&= isNumber;
-      classes.add(`${shard}:${row}`, isNumber ? (names[label] ?? String(label)) : String(label));
+    for await (const { row, label, file } of rowsOf(table, columns)) {
+      const text = labelText(label, names, `"${path}", row ${row}`);
+      numbers &&= typeof label !== "string";
+      classes.add(file ?? `${shard}:${row}`, text);
       rows.shard.push(shard);
       rows.row.push(row);
     }
@@ -124,7 +121,7 @@ async function checked<T>(path: string, read: () => Promise<T>): Promise<T> {
 }
 
 /** The columns of pictures and labels, by their names or by what the hub says of them. */
-function columnsOf({ path, metadata }: Table): { image: string; label: string } {
+function columnsOf({ path, metadata }: Table): Columns {
   const [root, ...elements] = metadata.schema;
   const top: string[] = [];
   for (let i = 0, left = root?.num_children ?? 0; left > 0 && i < elements.length; left--) {
@@ -162,19 +159,60 @@ function labelNames(metadata: FileMetaData, label: string): readonly string[] {
   return Array.isArray(names) && names.every((name) => typeof name === "string") ? names : [];
 }
 
-async function* labelsOf({ path, file, metadata }: Table, label: string): AsyncGenerator<[number, unknown]> {
-  const count = Number(metadata.num_rows);
-  for (let rowStart = 0; rowStart < count; rowStart += LABEL_ROWS) {
-    const rowEnd = Math.min(rowStart + LABEL_ROWS, count);
+/** A label as the name of a class. */
+function labelText(value: unknown, names: readonly string[], where: string): string {
+  const label = typeof value === "bigint" ? Number(value) : value;
+  if (typeof label === "string" && label !== "") return label;
+  if (!(typeof label === "number" && Number.isInteger(label) && label >= 0))
+    throw new DataError(`${where}: the label is ${shown(String(label))}, neither a number from 0 on nor a name.`);
+  if (names.length > 0 && label >= names.length)
+    throw new DataError(`${where}: the label is ${label}, but the file names ${names.length} classes.`);
+  return names[label] ?? String(label);
+}
+
+/** What is known of a row without its picture. */
+interface Row {
+  readonly row: number;
+  readonly label: unknown;
+  /** The name of the picture's file, where the column has it. */
+  readonly file: string | undefined;
+}
+
+async function* rowsOf({ path, file, metadata: whole }: Table, { image, label }: Columns): AsyncGenerator<Row> {
+  const metadata = withoutBytes(whole, image);
+  const columns = metadata === whole ? [label] : [label, image];
+  const count = Number(whole.num_rows);
+  for (let rowStart = 0; rowStart < count; rowStart += ROWS) {
+    const rowEnd = Math.min(rowStart + ROWS, count);
     const rows = await checked(path, () =>
-      parquetReadObjects({ file, metadata, columns: [label], rowStart, rowEnd, compressors }),
+      parquetReadObjects({ file, metadata, columns, rowStart, rowEnd, compressors }),
     );
     if (rows.length !== rowEnd - rowStart)
       throw new DataError(
         `Parquet file "${path}" holds ${rowStart + rows.length} rows of the ${count} that it claims.`,
       );
-    for (const [i, row] of rows.entries()) yield [rowStart + i, row[label]];
+    for (const [i, row] of rows.entries()) {
+      const name = (row[image] as { path?: unknown } | null | undefined)?.path;
+      yield { row: rowStart + i, label: row[label], file: typeof name === "string" && name !== "" ? name : undefined };
+    }
   }
+}
+
+/** The metadata as if pictures had names alone, so that those are read without the pictures; as they are where they have none. */
+function withoutBytes(metadata: FileMetaData, image: string): FileMetaData {
+  const at = metadata.schema.findIndex(({ name }) => name === image);
+  const fields = metadata.schema.slice(at + 1, at + 3).map(({ name }) => name);
+  if (metadata.schema[at]?.num_children !== 2 || fields.toSorted().join() !== "bytes,path") return metadata;
+  const bytes = at + 1 + fields.indexOf("bytes");
+  const schema = metadata.schema.flatMap((element, i) =>
+    i === bytes ? [] : i === at ? [{ ...element, num_children: 1 }] : [element],
+  );
+  const isBytes = (place: readonly string[] | undefined): boolean => place?.[0] === image && place[1] === "bytes";
+  const row_groups = metadata.row_groups.map((group) => ({
+    ...group,
+    columns: group.columns.filter(({ meta_data }) => !isBytes(meta_data?.path_in_schema)),
+  }));
+  return { ...metadata, schema, row_groups };
 }
 
 type Groups = (shard: number, row: number) => Promise<Uint8Array>;

@@ -60,24 +60,52 @@ const calledSo = (source: Source, name: string, split: "train" | "val"): Source 
     : { ...source, notes: [...source.notes, `"${source.name}": ${name} is taken for ${split}`] };
 
 async function sourceOf(path: string, split: "train" | "val", options: SourceOptions): Promise<Source> {
+  const open = await partOf(path, split);
+  if (open !== null) return open(options);
+  throw new DataError(
+    `"${path}" has no folder ${split}/; give a directory with train/ and val/, each with a folder a class.`,
+  );
+}
+
+/**
+ * The parts that a data set has: for training and for testing, or the latter alone.
+ * @throws {DataError} where it has none, or one is malformed
+ */
+export async function openParts(
+  path: string,
+  options: SourceOptions = {},
+): Promise<{ part: string; source: Source }[]> {
+  const train = await partOf(path, "train");
+  const val = await partOf(path, "val");
+  const found = [
+    { part: "train", open: train },
+    { part: "val", open: val ?? (train === null ? (given: SourceOptions) => sourceOf(path, "val", given) : null) },
+  ];
+  const opened: { part: string; source: Source }[] = [];
+  for (const { part, open } of found) if (open !== null) opened.push({ part, source: await open(options) });
+  return opened;
+}
+
+/** What opens a part, or null where the data set has none of that name. */
+async function partOf(
+  path: string,
+  split: "train" | "val",
+): Promise<((options: SourceOptions) => Promise<Source>) | null> {
   const found = await stat(path).catch(() => null);
-  if (found === null ? /[*?{]/.test(path) : !found.isDirectory()) {
-    if (split === "val") return openSource(path, options);
-    throw new DataError(`"${path}" is one part; give a directory with train/ and val/.`);
-  }
+  const whole = (options: SourceOptions): Promise<Source> => openSource(path, options);
+  if (found === null ? /[*?{]/.test(path) : !found.isDirectory()) return split === "val" ? whole : null;
   const entries = await listDirectory(path);
   const folder = NAMES[split].find((name) => entries.some((entry) => entry.isDirectory && entry.name === name));
-  if (folder !== undefined) return calledSo(await openSource(join(path, folder), options), folder, split);
+  if (folder !== undefined)
+    return async (options) => calledSo(await openSource(join(path, folder), options), folder, split);
   const files = await filesOfPart(path, split);
-  if (files.length > 0) return openFiles(join(path, split), files, options);
+  if (files.length > 0) return (options) => openFiles(join(path, split), files, options);
+  if (split === "train" || entries.length === 0) return null;
   // What has a part for training has one for testing, or lacks it.
   const parts =
     NAMES.train.some((name) => entries.some((entry) => entry.name === name)) ||
     (await filesOfPart(path, "train")).length > 0;
-  if (split === "val" && entries.length > 0 && !parts) return openSource(path, options);
-  throw new DataError(
-    `"${path}" has no folder ${split}/; give a directory with train/ and val/, each with a folder a class.`,
-  );
+  return parts ? null : whole;
 }
 
 /** Files of a part by their names, such as `validation-00000-of-00014.parquet`, in the directory or its `data/`; of one kind. */

@@ -53,6 +53,14 @@ describe("ClassTable", () => {
   });
 });
 
+it("ClassTable refuses what are no labels", () => {
+  const [large, unknown] = [new ClassTable(), new ClassTable()];
+  large.add("a", "5000000");
+  expect(() => large.finish((name) => name, { numbers: true })).toThrow("the label 5000000 is above 999999");
+  unknown.add("a", "owl");
+  expect(() => unknown.finish((name) => name, { names: ["ant"] })).toThrow('the label "owl" is none of the 1 classes');
+});
+
 it("Numbers keeps more than a block", () => {
   const numbers = new Numbers();
   for (let i = 0; i < 70_000; i++) numbers.push(i * 2 ** 33);

@@ -1,4 +1,5 @@
-import { byCodePoint, type Sample, type Samples, type Source } from "./source.js";
+import { DataError } from "../errors.js";
+import { byCodePoint, type Sample, type Samples, type Source, shown } from "./source.js";
 
 /** Samples, and numbers, in a block; a power of two. */
 const BLOCK = 1 << 16;
@@ -77,7 +78,12 @@ export class ClassTable {
     this.table.add(name, index);
   }
 
-  /** The classes in their order, and the samples with indices into them. @param numbers - whether class names are label numbers */
+  /**
+   * The classes in their order, and the samples with indices into them.
+   * @param numbers - whether class names are label numbers
+   * @param names - of the classes, in their order, where those are known beforehand
+   * @throws {DataError} where a class is not among them, or a number too large
+   */
   finish(
     pathOf: (name: string, index: number) => string,
     { numbers = false, names = [] }: { readonly numbers?: boolean; readonly names?: readonly string[] } = {},
@@ -85,7 +91,10 @@ export class ClassTable {
     const classes =
       names.length > 0 ? names : numbers ? countedTo([...this.met.keys()]) : inOrderOfNames([...this.met.keys()]);
     const places = new Map(classes.map((name, i) => [name, i]));
-    const labels = Int32Array.from([...this.met.keys()], (name) => places.get(name)!);
+    const unknown = [...this.met.keys()].find((name) => !places.has(name));
+    if (unknown !== undefined)
+      throw new DataError(`the label "${shown(unknown)}" is none of the ${classes.length} classes that the data name.`);
+    const labels = Int32Array.from(this.met.keys(), (name) => places.get(name)!);
     const { table } = this;
     const at = (index: number): Sample => {
       const name = table.name(index);
@@ -96,11 +105,16 @@ export class ClassTable {
 }
 
 /** Most classes that label numbers may count to: an array of names is made of them. */
-export const MOST_CLASSES = 1_000_000;
+const MOST_CLASSES = 1_000_000;
 
 /** "0" to the largest number. */
-const countedTo = (numbers: readonly string[]): string[] =>
-  Array.from({ length: 1 + numbers.reduce((most, number) => Math.max(most, Number(number)), -1) }, (_, i) => String(i));
+function countedTo(numbers: readonly string[]): string[] {
+  const most = numbers.reduce((largest, number) => Math.max(largest, Number(number)), -1);
+  if (most < MOST_CLASSES) return Array.from({ length: most + 1 }, (_, i) => String(i));
+  throw new DataError(
+    `the label ${most} is above ${MOST_CLASSES - 1}, the largest that labels may be; is it a label at all?`,
+  );
+}
 
 /** Whether all names are numbers, which then are in the order of numbers. */
 export const areNumbers = (names: readonly string[]): boolean => names.every((name) => /^\d{1,9}$/.test(name));
