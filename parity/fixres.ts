@@ -1,7 +1,7 @@
 import type { EfficientNet } from "fixres/models";
 import { openSession } from "fixres/runtime";
 import { sgd, slotName } from "fixres/train";
-import { divided, TUNE_MODES, type TuneModeName, topProgram, topStep } from "fixres/tune";
+import { divided, TUNE_MODES, topProgram, topStep } from "fixres/tune";
 import { z } from "zod";
 import { picture } from "./fill.js";
 import { build, goldenModel, runOnce, valuesOf } from "./networks.js";
@@ -23,7 +23,7 @@ export const Fixres = z.object({
   labels: z.array(z.number().int()),
   label_smoothing: z.number(),
   optimizer: z.object({ name: z.literal("sgd"), lr: z.number(), momentum: z.number(), weight_decay: z.number() }),
-  modes: z.partialRecord(z.enum(Object.keys(TUNE_MODES) as [TuneModeName, ...TuneModeName[]]), Mode),
+  modes: z.partialRecord(z.enum(Object.keys(TUNE_MODES) as [keyof typeof TUNE_MODES]), Mode),
 });
 type FixresGolden = z.infer<typeof Fixres>;
 
@@ -32,12 +32,12 @@ export async function* checkFixres(golden: FixresGolden): AsyncGenerator<EntryRe
   for (const [name, wanted] of Object.entries(golden.modes)) {
     yield {
       entry: `fixres ${golden.arch} ${golden.resolution} ${name}`,
-      checks: await checkMode(golden, name as TuneModeName, wanted),
+      checks: await checkMode(golden, name as keyof typeof TUNE_MODES, wanted),
     };
   }
 }
 
-async function checkMode(golden: FixresGolden, name: TuneModeName, wanted: z.infer<typeof Mode>) {
+async function checkMode(golden: FixresGolden, name: keyof typeof TUNE_MODES, wanted: z.infer<typeof Mode>) {
   const { arch, resolution, batch, labels, label_smoothing, optimizer: o } = golden;
   const mode = TUNE_MODES[name];
   const model = goldenModel(arch);

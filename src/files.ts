@@ -3,11 +3,82 @@
  *
  * @module
  */
-import type { Stats } from "node:fs";
 import { type FileHandle, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { core, ZodType } from "zod";
 import { DataError, FailedError, RequestError } from "./errors.js";
+
+/** A file that takes its place when it is complete. */
+export interface PendingFile {
+  /** @param position - where the bytes go; behind those that were written last unless given */
+  write(bytes: Uint8Array, position?: number): Promise<void>;
+  /** Puts the file, which must have reached the disk, in its place. */
+  commit(): Promise<void>;
+  /** Removes what was written; does nothing after `commit`. */
+  discard(): Promise<void>;
+}
+
+/**
+ * Opens a file aside, in the folder of `path` and always by the same name: what a killed process left behind is replaced by the next
+ * one and never piles up. Its methods throw as `writeFileAtomic`, and remove the file where they fail.
+ * @param bytes - how large it will be, for messages; what was written unless given
+ * @throws {RequestError} where the path cannot be written to
+ * @throws {FailedError} where another process writes the same path
+ */
+export async function openAside(path: string, bytes?: number): Promise<PendingFile> {
+  const aside = join(dirname(path), `.${basename(path)}.tmp`);
+  let file: FileHandle | null = null;
+  let written = 0;
+  const close = async (): Promise<void> => {
+    const open = file;
+    file = null;
+    await open?.close();
+  };
+  /** Does a part of the work; where it fails, nothing is left. */
+  const attempt = async <T>(made: boolean, work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      await close().catch(() => {});
+      const rival = error instanceof RivalError || codeOf(error) === (made ? "ENOENT" : "EEXIST");
+      if (rival)
+        throw new FailedError(`cannot write "${path}": another run is writing it too. Give each its own --out.`);
+      if (made) await rm(aside, { force: true }).catch(() => {});
+      throw writeError(path, bytes ?? written, error);
+    }
+  };
+  file = await attempt(false, async () => {
+    await rm(aside, { force: true });
+    return open(aside, "wx");
+  });
+  return {
+    write: (piece, position) =>
+      attempt(true, async () => {
+        written += piece.length;
+        // One call may write less than all.
+        for (let at = 0; at < piece.length; ) {
+          const place = position === undefined ? null : position + at;
+          at += (await file!.write(piece, at, Math.min(piece.length - at, 2 ** 30), place)).bytesWritten;
+        }
+      }),
+    commit: () =>
+      attempt(true, async () => {
+        await file!.sync();
+        const own = await file!.stat();
+        await close();
+        // Two writers share the name, so the later one has replaced the file of the earlier.
+        const { ino } = await stat(aside);
+        if (ino !== own.ino) throw new RivalError();
+        await rename(aside, path);
+        await syncFolder(dirname(path));
+      }),
+    async discard() {
+      if (file === null) return;
+      await close();
+      await rm(aside, { force: true });
+    },
+  };
+}
 
 /**
  * Writes a file so that its path holds the old content or the new, never a part: the data go to a file aside in the same
@@ -18,36 +89,12 @@ import { DataError, FailedError, RequestError } from "./errors.js";
  */
 export async function writeFileAtomic(path: string, data: string | Uint8Array | readonly Uint8Array[]): Promise<void> {
   const pieces = typeof data === "string" ? [Buffer.from(data)] : data instanceof Uint8Array ? [data] : data;
-  // Always the same name: what a killed process left behind is replaced by the next write and never piles up.
-  const aside = join(dirname(path), `.${basename(path)}.tmp`);
-  let made = false;
-  try {
-    await rm(aside, { force: true });
-    const file = await open(aside, "wx");
-    made = true;
-    let own: Stats;
-    try {
-      for (const piece of pieces) await file.writeFile(piece);
-      await file.sync();
-      own = await file.stat();
-    } finally {
-      await file.close();
-    }
-    // Two writers share the name, so the later one has replaced the file of the earlier.
-    const { ino } = await stat(aside);
-    if (ino !== own.ino) throw new RivalError();
-    await rename(aside, path);
-    await syncFolder(dirname(path));
-  } catch (error) {
-    const rival = error instanceof RivalError || codeOf(error) === (made ? "ENOENT" : "EEXIST");
-    if (rival) throw new FailedError(`cannot write "${path}": another run is writing it too. Give each its own --out.`);
-    if (made) await rm(aside, { force: true }).catch(() => {});
-    throw writeError(
-      path,
-      pieces.reduce((sum, { length }) => sum + length, 0),
-      error,
-    );
-  }
+  const file = await openAside(
+    path,
+    pieces.reduce((sum, { length }) => sum + length, 0),
+  );
+  for (const piece of pieces) await file.write(piece);
+  await file.commit();
 }
 
 /** Where the file aside is no longer the one that was written. */
@@ -86,6 +133,13 @@ function writeError(path: string, bytes: number, error: unknown): unknown {
       return error;
   }
 }
+
+/** True where there is a file or folder of this path. */
+export const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
 
 /**
  * Opens a file for reading.

@@ -6,7 +6,17 @@
  */
 export { openFolder, openSplit, openSplits, type Source, type Splits, type TestPreprocessing } from "./data/index.js";
 export { DataError, FailedError, FixresError, RequestError, ShapeError, UnsupportedOperatorError } from "./errors.js";
-export { type Accuracy, type Evaluation, evaluate, pairedGain, predict, testPreprocessing } from "./evaluate/index.js";
+export {
+  type Accuracy,
+  compare,
+  type Evaluation,
+  evaluate,
+  evaluateInto,
+  pairedGain,
+  predict,
+  readRecord,
+  testPreprocessing,
+} from "./evaluate/index.js";
 export { sweep, TUNE_DEFAULTS, tune } from "./fixres/index.js";
 export { architecture, freshModel, loadModel, type Model, saveModel } from "./models/index.js";
 export { type Progress, silent, type Task } from "./progress.js";

@@ -37,6 +37,7 @@ describe("the method on an ONNX classifier", () => {
     ["next.new", "classifier"],
     ["squeeze.new", "classifier+bn"],
     ["inside.old", "classifier+bn"],
+    ["residual.old", "match:^(fc|expand)"],
   ])("tunes %s: %s", async (name, mode) => {
     const out = at(`${name}-${mode}`);
     const tuned = await tune(golden(name), mode, out);

@@ -80,23 +80,30 @@ describe("the main job on colour pictures of ten classes", () => {
     expect(mixed.stderr).toContain("was tuned with the transform fixres-official, and a test with standard would mix");
   });
 
-  it.each(["classifier", "classifier+bn-stats", "classifier+bn", "head"])("tunes: %s", async (mode) => {
-    const out = at(`tuned-${mode}`);
-    const args = ["--data", data, "--resolution", "48", "--epochs", "3", "--threads", "1"];
-    const tuned = await fixres(["tune", at("run", "model"), ...args, "--tune", mode, "--out", out, "--json"]);
-    expect(tuned.code, tuned.stderr).toBe(0);
-    const { before, after, gain, pValue, ci95, seconds, cache, model, gained, lost } = JSON.parse(tuned.stdout);
-    expect(gain).toBeCloseTo(after - before, 12);
-    expect(gain).toBeCloseTo((gained - lost) / 50, 12);
-    expect(pValue).toBeGreaterThan(0);
-    expect(ci95[0]).toBeLessThanOrEqual(gain);
-    expect(ci95[1]).toBeGreaterThanOrEqual(gain);
-    expect(seconds).toBeGreaterThan(0);
-    expect(cache.where).toBe("memory");
-    const evaluated = await fixres(["eval", model, "--data", data, "--json", "--threads", "1"]);
-    // The tuned model carries its resolution, so that a plain eval gives what tune measured.
-    expect(JSON.parse(evaluated.stdout)).toMatchObject({ top1: after, n: 50, preprocessing: { resolution: 48 } });
-  });
+  it.each(["classifier", "classifier+bn-stats", "classifier+bn", "head", "last:1", "all"])(
+    "tunes: %s",
+    async (mode) => {
+      const out = at(`tuned-${mode}`);
+      const args = ["--data", data, "--resolution", "48", "--epochs", "3", "--threads", "1"];
+      const tuned = await fixres(["tune", at("run", "model"), ...args, "--tune", mode, "--out", out, "--json"]);
+      expect(tuned.code, tuned.stderr).toBe(0);
+      const { before, after, gain, pValue, ci95, seconds, cache, model, gained, lost } = JSON.parse(tuned.stdout);
+      expect(gain).toBeCloseTo(after - before, 12);
+      expect(gain).toBeCloseTo((gained - lost) / 50, 12);
+      expect(pValue).toBeGreaterThan(0);
+      expect(ci95[0]).toBeLessThanOrEqual(gain);
+      expect(ci95[1]).toBeGreaterThanOrEqual(gain);
+      expect(seconds).toBeGreaterThan(0);
+      expect(cache.where).toBe("memory");
+      const evaluated = await fixres(["eval", model, "--data", data, "--json", "--threads", "1"]);
+      // The tuned model carries its resolution, so that a plain eval gives what tune measured.
+      expect(JSON.parse(evaluated.stdout)).toMatchObject({ top1: after, n: 50, preprocessing: { resolution: 48 } });
+      for (const [name, top1] of Object.entries({ before, after })) {
+        const record = JSON.parse(await readFile(join(out, "evaluations", name, "evaluation.json"), "utf8"));
+        expect(record).toMatchObject({ data: { pictures: 50 }, results: { top1, n: 50 } });
+      }
+    },
+  );
 
   it("keeps features on disk where memory is short, with the same result", async () => {
     const args = ["--data", data, "--resolution", "48", "--epochs", "2", "--threads", "1", "--json"];

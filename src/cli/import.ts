@@ -187,7 +187,7 @@ async function found(
       title: basename(given, extname(given)),
       from: given,
     };
-  const settings = hubSettings();
+  const settings = await hubSettings();
   const known = PUBLISHED_WEIGHTS.map((weights) => `timm/${weights}`);
   const { path, config, origin } = await fetchFromHub(
     name,

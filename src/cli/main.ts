@@ -2,13 +2,16 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { FailedError, FixresError } from "../errors.js";
+import { compareCommand } from "./compare.js";
 import { evalCommand } from "./eval.js";
 import { exportCommand } from "./export.js";
+import { extractCommand } from "./extract.js";
 import { importCommand } from "./import.js";
 import { init } from "./init.js";
 import { inspectCommand } from "./inspect.js";
 import { models } from "./models.js";
 import { predictCommand } from "./predict.js";
+import { scoreCommand } from "./score.js";
 import { sweepCommand } from "./sweep.js";
 import { trainCommand } from "./train.js";
 import { tuneCommand } from "./tune.js";
@@ -37,6 +40,9 @@ for (const command of [
   tuneCommand,
   sweepCommand,
   evalCommand,
+  extractCommand,
+  scoreCommand,
+  compareCommand,
   predictCommand,
   verifyCommand,
 ]) {

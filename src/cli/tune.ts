@@ -1,4 +1,3 @@
-import { Option } from "commander";
 import { openSplits } from "../data/index.js";
 import { TUNE_DEFAULTS, TUNE_MODES, type TuneModeName, type TuneOptions, tune } from "../fixres/index.js";
 import { expectedClasses } from "../models/index.js";
@@ -21,17 +20,18 @@ const base = cli.command(
     "fixres tune models/b0 --data pictures --resolution 320 --tune classifier --epochs 10 --out models/b0-fixed",
   ],
 );
-const modes = Object.entries(TUNE_MODES).map(([name, { summary }]) => `${name}: ${summary}`);
+const modes = [
+  ...Object.entries(TUNE_MODES).map(([name, { summary }]) => `${name}: ${summary}`),
+  "last:K: head and the last K blocks",
+  "all: everything",
+  "match:PATTERN: the parameters whose names match, with those BatchNorms by the batch",
+];
 
 export const tuneCommand = cli
   .withPreprocessing(cli.withData(cli.withEngine(base), { parts: true }))
   .argument("<model>", cli.MODEL)
   .requiredOption("--out <dir>", "model directory to write")
-  .addOption(
-    new Option("--tune <what>", `what is trained (${modes.join("; ")})`)
-      .choices(Object.keys(TUNE_MODES))
-      .default(TUNE_DEFAULTS.mode),
-  )
+  .option("--tune <what>", `what is trained (${modes.join("; ")})`, TUNE_DEFAULTS.mode)
   .option("--epochs <n>", "epochs", cli.positiveInteger, TUNE_DEFAULTS.epochs)
   .option(
     "--base-learning-rate <b>",

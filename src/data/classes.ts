@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { DataError } from "../errors.js";
 import { openFile } from "../files.js";
 import { type Sample, type Source, shown } from "./source.js";
-import { areNumbers, lazily } from "./table.js";
+import { areNumbers, lazily, partOf } from "./table.js";
 
 export interface ClassOptions {
   /** Class names of the model that will see the data, or their number alone; the data's own unless given. */
@@ -150,14 +150,7 @@ function restricted(source: Source, lines: readonly string[], file: string): Sou
     ...source.notes,
     `"${source.name}": ${competing.length} of ${source.classes.length} classes compete, those of "${file}"${left > 0 ? `; ${left} pictures of others are left out` : ""}`,
   ];
-  const { read } = source;
-  return {
-    ...source,
-    notes,
-    competing,
-    samples: lazily(kept, (index) => samples[indices[index]!]!),
-    ...(read && { read: (index) => read(indices[index]!) }),
-  };
+  return { ...partOf(source, indices), notes, competing };
 }
 
 async function linesOf(path: string, what: string): Promise<string[]> {

@@ -1,5 +1,5 @@
 import { DataError } from "../errors.js";
-import { byCodePoint, type Sample, type Samples, shown } from "./source.js";
+import { byCodePoint, type Sample, type Samples, type Source, shown } from "./source.js";
 
 /** Samples, and numbers, in a block; a power of two. */
 const BLOCK = 1 << 16;
@@ -156,4 +156,14 @@ export function lazily(length: number, at: (index: number) => Sample): Samples {
       return Number.isInteger(index) && index >= 0 && index < length ? at(index) : undefined;
     },
   }) as unknown as Samples;
+}
+
+/** Some samples of a source, as one. @param indices - of the samples, in the order that they get */
+export function partOf(source: Source, indices: ArrayLike<number>): Source {
+  const { samples, read } = source;
+  return {
+    ...source,
+    samples: lazily(indices.length, (index) => samples[indices[index]!]!),
+    ...(read && { read: (index) => read(indices[index]!) }),
+  };
 }

@@ -8,17 +8,29 @@ import {
   testTransform,
 } from "../data/index.js";
 import { percent } from "../format.js";
-import { inferenceProgram, type Model, possibleBatch } from "../models/index.js";
+import { inferenceProgram, type Model, possibleBatch, usualBatch } from "../models/index.js";
 import { type Progress, silent } from "../progress.js";
-import { openSession, runEach, type SessionOptions } from "../runtime/index.js";
-import { type Accuracy, scoreLogits, tally } from "./metrics.js";
+import { openSession, runEach, type Session, type SessionOptions } from "../runtime/index.js";
+import { type Details, detailedTally, type Scored } from "./details.js";
+import { scoreLogits, type Truth } from "./metrics.js";
+import { notesOn, protocolOf } from "./protocol.js";
+
+/** Keeps scores as they come, so that an evaluation that was stopped can go on. */
+export interface ScoreLog {
+  /** What an earlier run has left, in the order of the source. */
+  kept(): AsyncIterable<Scored>;
+  add(scored: Scored): Promise<void>;
+}
 
 export interface EvaluateOptions extends Pick<SessionOptions, "device" | "threads"> {
   readonly preprocessing: TestPreprocessing;
-  /** Pictures a run; 16 unless given. */
+  /** Pictures a run; 16 unless given, fewer where the network makes very much of each. */
   readonly batchSize?: number;
   /** What a picture that cannot be read does; `fail` unless given. */
   readonly onBadImage?: OnBadImage;
+  /** The right answers of each picture of the source; its class unless given. */
+  readonly truth?: readonly Truth[];
+  readonly log?: ScoreLog;
   /** Decoded pictures, where several evaluations look at the same ones. */
   readonly cache?: PictureCache;
   readonly signal?: AbortSignal;
@@ -28,58 +40,92 @@ export interface EvaluateOptions extends Pick<SessionOptions, "device" | "thread
 }
 
 /** Accuracy over a source, with what it rests on. */
-export interface Evaluation extends Accuracy {
+export interface Evaluation extends Details {
   readonly preprocessing: TestPreprocessing;
-  /** 1 where the picture's class came first, in the order of the source without pictures left out. */
+  /** 1 where the likeliest class was right, in the order of the source without pictures left out. */
   readonly correct: Uint8Array;
   /** Pictures that could not be read and were left out. */
   readonly bad: readonly BadPicture[];
   readonly seconds: number;
+  /** Of the pictures that were computed now, not kept from an earlier run. */
   readonly imagesPerSecond: number;
+  /** What a reader should know before believing it. */
+  readonly notes: readonly string[];
 }
 
 /**
- * Single-crop accuracy of a model over a labelled source.
+ * Single-crop accuracy of a model over a labelled source, and where it is lost.
  * @throws {DataError} naming a picture that cannot be read, unless those are skipped
  */
 export async function evaluate(model: Model, source: Source, options: EvaluateOptions): Promise<Evaluation> {
-  const { preprocessing, onBadImage, cache, signal, device, threads, progress = silent } = options;
-  const { resolution } = preprocessing;
-  const batchSize = possibleBatch(model, { resolution, batch: options.batchSize ?? 16 });
-  const program = inferenceProgram(model, { resolution, batch: batchSize });
-  const session = await openSession(program, { device, threads });
-  const task = progress.start(options.task ?? "evaluate", source.samples.length, "pictures");
+  const { preprocessing, log, progress = silent } = options;
+  // Data may have numbers alone where the model has names, or the other way about; a library's caller may have fewer classes.
+  const classes = source.classes.length === model.classes.length ? source.classes : model.classes;
+  const sums = detailedTally({ classes, samples: source.samples });
+  const bad: BadPicture[] = [];
+  let end = 0;
+  let computed = 0;
+  const count = (scored: Scored): void => {
+    sums.add(scored);
+    bad.push(...scored.bad);
+    end = scored.end;
+  };
+  for await (const scored of log?.kept() ?? []) count(scored);
+  const computing = end < source.samples.length ? await openComputing(model, options) : null;
+  const task = progress.start(options.task ?? "evaluate", source.samples.length, "pictures", end);
   const started = performance.now();
   try {
-    const sums = tally();
-    let detail: string | undefined;
-    const bad: BadPicture[] = [];
-    const batches = loadBatches(source, {
-      transform: testTransform(preprocessing),
-      batchSize,
-      seed: 0,
-      epoch: 0,
-      shuffle: false,
-      onBadImage,
-      cache,
-      signal,
-    });
-    for await (const { batch, results } of runEach(session, batches, ({ pixels }) => ({ pixels }))) {
-      const { labels, count, bad: unread } = batch;
-      bad.push(...unread);
-      sums.add(
-        scoreLogits(competing(results.logits as Float32Array, model, source), labels, count, model.classes.length),
-      );
-      // A first batch may have nothing but pictures that could not be read.
-      if (count > 0) detail = `top-1 ${percent(sums.result().top1)}`;
-      task.advance(count + unread.length, detail);
+    if (computing !== null) {
+      for await (const scored of score(computing, model, source, end, options)) {
+        await log?.add(scored);
+        count(scored);
+        computed += scored.samples.length;
+        // A first batch may have nothing but pictures that could not be read.
+        const detail = scored.samples.length > 0 ? `top-1 ${percent(sums.top1())}` : undefined;
+        task.advance(scored.samples.length + scored.bad.length, detail);
+      }
     }
     const seconds = (performance.now() - started) / 1000;
-    const accuracy = sums.result();
-    return { ...accuracy, preprocessing, correct: sums.correct(), bad, seconds, imagesPerSecond: accuracy.n / seconds };
+    const imagesPerSecond = computed / seconds;
+    const found = sums.result();
+    const notes = notesOn(found, protocolOf(source, options.truth === undefined ? "folders" : "real"));
+    return { ...found, preprocessing, correct: sums.correct(), bad, seconds, imagesPerSecond, notes };
   } finally {
     task.end();
-    await session.dispose();
+    await computing?.session.dispose();
+  }
+}
+
+interface Computing {
+  readonly session: Session;
+  readonly batchSize: number;
+}
+
+async function openComputing(model: Model, options: EvaluateOptions): Promise<Computing> {
+  const { device, threads, preprocessing } = options;
+  const { resolution } = preprocessing;
+  const batchSize = possibleBatch(model, { resolution, batch: options.batchSize ?? usualBatch(model, resolution) });
+  const program = inferenceProgram(model, { resolution, batch: batchSize });
+  return { session: await openSession(program, { device, threads }), batchSize };
+}
+
+/** The scores of a source's pictures from position `start` on, batch by batch. */
+async function* score(
+  { session, batchSize }: Computing,
+  model: Model,
+  source: Source,
+  start: number,
+  { preprocessing, truth, onBadImage, cache, signal }: EvaluateOptions,
+): AsyncGenerator<Scored> {
+  const transform = testTransform(preprocessing);
+  const order = { seed: 0, epoch: 0, shuffle: false, start };
+  const batches = loadBatches(source, { transform, batchSize, ...order, onBadImage, cache, signal });
+  for await (const { batch, results } of runEach(session, batches, ({ pixels }) => ({ pixels }))) {
+    const { labels, samples, count, bad, end } = batch;
+    const answers = truth === undefined ? labels : Array.from(samples, (sample) => truth[sample]!);
+    const logits = competing(results.logits as Float32Array, model, source);
+    const scores = scoreLogits(logits, answers, count, model.classes.length);
+    yield { scores, samples, bad, end };
   }
 }
 

@@ -1,8 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { DataError, RequestError } from "../errors.js";
-import { random } from "../random.js";
-import { scoreLogits, tally } from "./metrics.js";
-import { wilson } from "./statistics.js";
+import { scoreLogits } from "./metrics.js";
 
 describe("scoreLogits", () => {
   it("scores each picture: first, among five, loss", () => {
@@ -60,65 +58,36 @@ describe("scoreLogits", () => {
     expect(attempt).toThrow(RequestError);
     expect(attempt).toThrow("3 pictures of 2 classes cannot be scored from 5 logits and 3 labels.");
   });
-});
 
-describe("tally", () => {
-  const N = 23;
-  const CLASSES = 8;
-  const stream = random(7, "metrics");
-  const logits = Float32Array.from({ length: N * CLASSES }, () => stream.normal());
-  const labels = Int32Array.from({ length: N }, () => stream.integer(CLASSES));
-
-  /** All pictures in batches of `batch` rows, the last one filled up with rows that would score. */
-  function inBatches(batch: number) {
-    const sums = tally();
-    for (let from = 0; from < N; from += batch) {
-      const count = Math.min(batch, N - from);
-      const paddedLogits = new Float32Array(batch * CLASSES).fill(1);
-      paddedLogits.set(logits.subarray(from * CLASSES, (from + count) * CLASSES));
-      const paddedLabels = new Int32Array(batch);
-      paddedLabels.set(labels.subarray(from, from + count));
-      sums.add(scoreLogits(paddedLogits, paddedLabels, count, CLASSES));
-    }
-    return { result: sums.result(), correct: sums.correct() };
-  }
-
-  it.each([2, 5, 16, 23, 64])("gives the same in batches of %i as one by one", (batch) => {
-    expect(inBatches(batch)).toEqual(inBatches(1));
+  it("keeps the likeliest five, best first, with their probabilities", () => {
+    const row = Float32Array.of(1, 7, 3, 7, -2, 5, 4);
+    const { top, probability } = scoreLogits(row, Int32Array.of(1), 1, 7);
+    expect([...top]).toEqual([1, 3, 5, 6, 2]);
+    const sum = row.reduce((total, logit) => total + Math.exp(logit), 0);
+    expect([...probability].map((p, k) => p / (Math.exp(row[top[k]!]!) / sum) - 1)).toEqual(
+      Array.from({ length: 5 }, () => expect.closeTo(0, 12)),
+    );
+    expect([...scoreLogits(Float32Array.of(1, 2), Int32Array.of(0), 1, 2).top]).toEqual([1, 0]);
   });
 
-  it("is the mean over the pictures, with Wilson's interval", () => {
-    const { top1, top5, loss } = scoreLogits(logits, labels, N, CLASSES);
-    const mean = (values: ArrayLike<number>): number => Array.from(values).reduce((a, b) => a + b, 0) / N;
-    const { result, correct } = inBatches(5);
-    expect(result).toEqual({
-      top1: mean(top1),
-      top5: mean(top5),
-      loss: mean(loss),
-      n: N,
-      ci95: wilson(mean(top1) * N, N),
-    });
-    expect(correct).toEqual(top1);
-    expect(result.top1).toBeGreaterThan(0);
-    expect(result.top1).toBeLessThan(result.top5);
-  });
-
-  it("puts pictures that arrive out of order in the order of their source", () => {
-    const sums = tally();
-    const score = (...right: number[]) => ({
-      top1: Uint8Array.from(right),
-      top5: Uint8Array.from(right),
-      loss: new Float64Array(right.length),
-      prediction: new Int32Array(right.length),
-    });
-    sums.add(score(1, 0), Int32Array.of(3, 2, 99));
-    sums.add(score(0, 1), [0, 1]);
-    expect([...sums.correct()]).toEqual([0, 1, 0, 1]);
-    expect(() => sums.add(score(1, 1), [5])).toThrow("2 pictures were scored, but 1 are named.");
-  });
-
-  it("has no result without pictures", () => {
-    expect(() => tally().result()).toThrow(DataError);
-    expect(tally().correct()).toEqual(new Uint8Array(0));
+  it("takes any class of a set as right, and the loss of all of them together", () => {
+    const rows = Float32Array.from([9, 1, 2, 3, 4, 5, 6, 9, 1, 2, 3, 4, 5, 6, 9, 1, 2, 3, 4, 5, 6]);
+    const { top1, top5, loss } = scoreLogits(
+      rows,
+      [
+        [4, 0],
+        [1, 3],
+        [2, 1],
+      ],
+      3,
+      7,
+    );
+    expect([...top1]).toEqual([1, 0, 0]);
+    expect([...top5]).toEqual([1, 1, 0]);
+    const p = (j: number): number => Math.exp(rows[j]!) / rows.slice(0, 7).reduce((sum, x) => sum + Math.exp(x), 0);
+    const together = [p(4) + p(0), p(1) + p(3), p(2) + p(1)];
+    for (const [i, value] of together.entries()) expect(loss[i]).toBeCloseTo(-Math.log(value), 12);
+    expect(() => scoreLogits(rows, [[], [1], [2]], 3, 7)).toThrow("picture 0 of the batch has no label");
+    expect(() => scoreLogits(rows, [[1, 7], [1], [2]], 3, 7)).toThrow("picture 0 of the batch has label 7");
   });
 });

@@ -1,6 +1,6 @@
 import { type Guess, likeliest } from "../classifier.js";
 import { type BadPicture, loadBatches, type Source, testTransform } from "../data/index.js";
-import { IMAGENET_NAMES, inferenceProgram, type Model, possibleBatch } from "../models/index.js";
+import { IMAGENET_NAMES, inferenceProgram, type Model, possibleBatch, usualBatch } from "../models/index.js";
 import { silent } from "../progress.js";
 import { openSession, runEach } from "../runtime/index.js";
 import type { EvaluateOptions } from "./evaluate.js";
@@ -23,9 +23,10 @@ export async function predict(
   options: Omit<EvaluateOptions, "cache" | "task">,
 ): Promise<{ predictions: Prediction[]; bad: BadPicture[] }> {
   const { preprocessing, onBadImage, signal, device, threads, progress = silent } = options;
-  const wanted = Math.max(1, Math.min(options.batchSize ?? 16, images.length));
-  const batchSize = possibleBatch(model, { resolution: preprocessing.resolution, batch: wanted });
-  const program = inferenceProgram(model, { resolution: preprocessing.resolution, batch: batchSize });
+  const { resolution } = preprocessing;
+  const wanted = options.batchSize ?? (images.length > 1 ? usualBatch(model, resolution) : 1);
+  const batchSize = possibleBatch(model, { resolution, batch: Math.max(1, Math.min(wanted, images.length)) });
+  const program = inferenceProgram(model, { resolution, batch: batchSize });
   const session = await openSession(program, { device, threads });
   const source: Source = {
     name: "pictures",

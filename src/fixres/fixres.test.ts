@@ -3,23 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RequestError } from "../errors.js";
-import { architecture, freshModel, inferenceProgram } from "../models/index.js";
+import { architecture, freshModel, inferenceProgram, isTrainable } from "../models/index.js";
 import { elements, nodesFor, parseModel } from "../onnx/index.js";
 import { random } from "../random.js";
 import { openSession } from "../runtime/index.js";
 import { initialState, sgd } from "../train/index.js";
 import type { Tensor } from "../weights/index.js";
 import { openFeatureStore } from "./features.js";
-import {
-  divided,
-  FEATURES,
-  TUNE_MODES,
-  type TuneModeName,
-  topProgram,
-  topStep,
-  trunkProgram,
-  tuneMode,
-} from "./index.js";
+import { divided, topProgram, topStep, trunkProgram, tuneMode } from "./index.js";
 
 const ARCH = architecture("tf_efficientnet_b0", { width: 0.25, depth: 0.25 });
 const fresh = freshModel(ARCH, ["a", "b", "c"], 4);
@@ -45,14 +36,26 @@ async function run(program: Parameters<typeof openSession>[0], feeds: Record<str
 }
 
 const CLASSIFIER = ["classifier.bias", "classifier.weight"];
-const TRAINED: Readonly<Record<TuneModeName, readonly string[]>> = {
+const named = (pattern: RegExp): string[] =>
+  [...model.tensors.keys()].filter((key) => pattern.test(key) && isTrainable(key));
+const TRAINED: Readonly<Record<string, readonly string[]>> = {
   classifier: CLASSIFIER,
   "classifier+bn-stats": CLASSIFIER,
   "classifier+bn": ["bn2.bias", "bn2.weight", ...CLASSIFIER],
   head: ["bn2.bias", "bn2.weight", ...CLASSIFIER, "conv_head.weight"],
+  "last:1": named(/^(classifier|conv_head|bn2|blocks\.6\.0)\./),
+  "match:^blocks\\.6\\.0\\.bn": named(/^blocks\.6\.0\.bn/),
+  all: named(/./),
+};
+/** The BatchNorms that normalise by the batch. */
+const BY_BATCH: Readonly<Record<string, RegExp>> = {
+  classifier: /^$/,
+  "last:1": /^(bn2|blocks\.6\.0\.bn\d)\./,
+  "match:^blocks\\.6\\.0\\.bn": /^blocks\.6\.0\.bn\d\./,
+  all: /./,
 };
 
-describe.each(Object.keys(TUNE_MODES) as TuneModeName[])("mode %s", (name) => {
+describe.each(Object.keys(TRAINED))("mode %s", (name) => {
   const mode = tuneMode(name);
 
   it("cuts the network in two that compute what the whole does, with no BatchNorm left below", async () => {
@@ -60,9 +63,11 @@ describe.each(Object.keys(TUNE_MODES) as TuneModeName[])("mode %s", (name) => {
     const trunk = trunkProgram(division, model);
     const below = parseModel(trunk.model);
     expect(nodesFor(Object.values(below.graph.outputs)).map(({ op }) => op)).not.toContain("BatchNormalization");
-    const features = (await run(trunk, { pixels }))[FEATURES]!;
-    expect(division.features.map(({ shape }) => 3 * elements(shape))).toEqual([features.length]);
-    const { logits } = await run(topProgram(division, model), { [FEATURES]: features });
+    const features = await run(trunk, { pixels });
+    expect(division.features.map(({ shape }) => 3 * elements(shape))).toEqual(
+      division.features.map((feature) => features[feature.name]!.length),
+    );
+    const { logits } = await run(topProgram(division, model), features);
     const whole = await run(inferenceProgram(model, size), { pixels });
     whole.logits!.forEach((v, i) => {
       expect(Math.abs(v - logits![i]!)).toBeLessThan(1e-4);
@@ -73,16 +78,23 @@ describe.each(Object.keys(TUNE_MODES) as TuneModeName[])("mode %s", (name) => {
     const division = divided(model, mode, size);
     const optimizer = sgd();
     const step = topStep(division, model, { optimizer, labelSmoothing: 0.1 });
-    expect([...step.trained].sort()).toEqual(TRAINED[name]);
-    const statistics = step.state.filter((key) => key.includes("running_"));
-    expect(statistics).toEqual(mode.norm === "frozen" ? [] : ["bn2.running_mean", "bn2.running_var"]);
+    expect([...step.trained].sort()).toEqual([...TRAINED[name]!].sort());
+    const statistics = [...model.tensors.keys()].filter((key) => key.includes("running_"));
+    expect(step.state.filter((key) => key.includes("running_")).sort()).toEqual(
+      statistics.filter((key) => (BY_BATCH[name] ?? /^bn2\./).test(key)).sort(),
+    );
 
     const session = await openSession(step.program, { where: "here", threads: 1 });
     const start = initialState(step, optimizer, (key) => model.tensors.get(key)!.data);
     await session.setState(start);
-    const features = Float32Array.from({ length: 3 * elements(division.features[0]!.shape) }, (_, i) => Math.sin(i));
+    const features = Object.fromEntries(
+      division.features.map((feature) => [
+        feature.name,
+        Float32Array.from({ length: 3 * elements(feature.shape) }, (_, i) => Math.sin(i)),
+      ]),
+    );
     await session.run({
-      [FEATURES]: features,
+      ...features,
       labels: Int32Array.of(0, 1, 2),
       "step/learningRate": Float32Array.of(0.1),
     });
@@ -95,8 +107,12 @@ describe.each(Object.keys(TUNE_MODES) as TuneModeName[])("mode %s", (name) => {
 it("refuses an unknown mode and lists those that are", () => {
   expect(() => tuneMode("everything")).toThrow(RequestError);
   expect(() => tuneMode("everything")).toThrow(
-    'what to tune is "everything"; choose one of classifier, classifier+bn-stats, classifier+bn, head.',
+    'what to tune is "everything"; choose one of classifier, classifier+bn-stats, classifier+bn, head, last:K, all, match:PATTERN, such as',
   );
+  expect(() => tuneMode("last:0")).toThrow(RequestError);
+  expect(() => tuneMode("match:(")).toThrow(/which is no regular expression/);
+  expect(() => divided(model, tuneMode("last:9"), size)).toThrow("tf_efficientnet_b0 has 7 blocks, fewer than 9;");
+  expect(() => divided(model, tuneMode("match:fc"), size)).toThrow("no parameter of tf_efficientnet_b0 matches fc;");
 });
 
 describe("the feature store", () => {

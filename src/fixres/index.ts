@@ -5,7 +5,7 @@
  *
  * @module
  */
-export { TUNE_MODES, type TuneMode, type TuneModeName, tuneMode } from "./modes.js";
+export { TUNE_MODE_FORMS, TUNE_MODES, type TuneMode, type TuneModeName, tuneMode } from "./modes.js";
 export { type SweepOptions, type SweepRow, sweep } from "./sweep.js";
 export { type Division, divided, FEATURES, type Feature, topProgram, topStep, trunkProgram } from "./top.js";
 export { TUNE_DEFAULTS, type TuneOptions, type TuneResult, type TuneSurroundings, tune } from "./tune.js";

@@ -26,7 +26,7 @@ import {
 import { type Program, packed } from "../runtime/index.js";
 import { type Optimizer, type StepGraph, stepGraph } from "../train/index.js";
 import type { Tensor } from "../weights/index.js";
-import type { TuneMode } from "./modes.js";
+import type { ChosenMode, TopMode, TuneMode } from "./modes.js";
 
 /** One value at the cut between trunk and top: its name in all graphs, and its shape for one picture. */
 export interface Feature {
@@ -62,19 +62,27 @@ export const FEATURES = "features";
 /** Epsilon of a fresh BatchNorm: PyTorch's. */
 const EPSILON = 1e-5;
 
+/** What of a graph a mode trains, and where that begins. */
+interface Selection {
+  /** The nodes that the top begins with. */
+  readonly roots: readonly Node[];
+  readonly trained: ReadonlySet<string>;
+  /** The BatchNorms that normalise by the batch. */
+  readonly byBatch: ReadonlySet<Node>;
+  readonly fresh: FreshNorm | null;
+}
+
 /**
  * Divides a classifier for a mode: what the mode trains, and all that depends on it, is the top.
- * @throws {RequestError} where the mode wants a BatchNorm and the network has none
+ * @throws {RequestError} where the mode wants a BatchNorm and the network has none, or names no parameter of it
  */
 export function divided(model: Model, mode: TuneMode, size: Size): Division {
   const graph = inferenceGraph(model, size);
   const anatomy = anatomyOf(graph);
-  const { classifier } = anatomy;
-  const norm = mode.norm === "frozen" ? null : neededNorm(anatomy, model);
-  const fresh = norm !== null && norm.node === null ? freshNorm(norm.conv!) : null;
-  const cut = cutBelow(norm === null ? [classifier.node] : roots(norm, mode), anatomy.nodes);
+  const { roots, trained, byBatch, fresh } =
+    "choose" in mode ? chosen(mode, anatomy, graph, model) : topmost(mode, anatomy, model);
   const replaced = new Map(
-    [...cut].map((value, i) => {
+    [...cutBelow(roots, anatomy.nodes)].map((value, i) => {
       const name = i === 0 ? FEATURES : `${FEATURES}/${i}`;
       return [value, { name, type: value.type, shape: value.shape, source: { kind: "input" } } as Value] as const;
     }),
@@ -92,23 +100,64 @@ export function divided(model: Model, mode: TuneMode, size: Size): Division {
     },
     features: [...replaced.values()].map(({ name, shape }) => ({ name, shape: shape.slice(1) })),
     top: top((b, node, inputs) => (node === fresh?.conv ? [freshInference(b, node, inputs, fresh)] : null)),
-    trained: new Set([
-      ...classifier.parameters.map(({ name }) => name),
-      ...(norm !== null && mode.norm === "trained" ? affineOf(norm, fresh) : []),
-      ...(norm !== null && mode.conv ? [convWeight(norm, model)] : []),
-    ]),
+    trained,
     unfolded: fresh,
     training() {
       const statistics: BatchStatistics[] = [];
       const visit: Parameters<typeof rewrite>[1] = (b, node, inputs) => {
-        if (norm === null || node !== (norm.node ?? norm.conv)) return null;
-        const { y, ...measured } = norm.node ? inTraining(b, node, inputs) : freshTraining(b, node, inputs, fresh!);
+        if (node !== fresh?.conv && !byBatch.has(node)) return null;
+        const { y, ...measured } =
+          node === fresh?.conv ? freshTraining(b, node, inputs, fresh) : inTraining(b, node, inputs);
         statistics.push(measured);
         return [y];
       };
       return { graph: top(visit), statistics };
     },
   };
+}
+
+/** The classifier and what is right before it. */
+function topmost(mode: TopMode, anatomy: Anatomy, model: Model): Selection {
+  const { classifier } = anatomy;
+  const parameters = classifier.parameters.map(({ name }) => name);
+  if (mode.norm === "frozen")
+    return { roots: [classifier.node], trained: new Set(parameters), byBatch: new Set(), fresh: null };
+  const norm = neededNorm(anatomy, model);
+  const fresh = norm.node === null ? freshNorm(norm.conv!) : null;
+  return {
+    roots: topmostRoots(norm, mode),
+    trained: new Set([
+      ...parameters,
+      ...(mode.norm === "trained" ? affineOf(norm, fresh) : []),
+      ...(mode.conv ? [convWeight(norm, model)] : []),
+    ]),
+    byBatch: new Set(norm.node === null ? [] : [norm.node]),
+    fresh,
+  };
+}
+
+/** Parameters by name: the top begins at the first nodes that take one. */
+function chosen({ choose }: ChosenMode, { nodes }: Anatomy, graph: Graph, { arch }: Model): Selection {
+  const norms = nodes.filter(({ op }) => op === "BatchNormalization");
+  const statistics = new Set(norms.flatMap(({ inputs }) => inputs.slice(3, 5).map((value) => value!.name)));
+  const all = parametersFor(Object.values(graph.outputs))
+    .map(({ name }) => name)
+    .filter((name) => !statistics.has(name));
+  const trained = new Set(choose(all, arch));
+  const takes = (node: Node): boolean =>
+    node.inputs.some((input) => input !== null && parametersOfOperand(input, nodes).some((name) => trained.has(name)));
+  return {
+    roots: nodes.filter(takes),
+    trained,
+    byBatch: new Set(norms.filter(({ inputs }) => trained.has(inputs[1]!.name))),
+    fresh: null,
+  };
+}
+
+/** The parameters that an operand is made of, where it does not depend on pictures. */
+function parametersOfOperand(operand: Value, fed: readonly Node[]): string[] {
+  if (operand.source.kind === "node" && fed.includes(operand.source.node)) return [];
+  return parametersFor([operand]).map(({ name }) => name);
 }
 
 function neededNorm({ norm }: Anatomy, { arch }: Model): LastNorm {
@@ -119,7 +168,7 @@ function neededNorm({ norm }: Anatomy, { arch }: Model): LastNorm {
 }
 
 /** Where the top begins: at the BatchNorm, or at its convolution where that is trained, or makes more values than it takes. */
-function roots({ node, conv }: LastNorm, { conv: trained }: TuneMode): readonly Node[] {
+function topmostRoots({ node, conv }: LastNorm, { conv: trained }: TopMode): readonly Node[] {
   if (node === null) return [conv!];
   if (conv === null) return [node];
   const widens = elements(conv.inputs[0]!.shape) < elements(conv.outputs[0]!.shape);

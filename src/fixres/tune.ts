@@ -11,7 +11,16 @@ import {
   testTransform,
 } from "../data/index.js";
 import { FailedError, RequestError } from "../errors.js";
-import { type Accuracy, type PairedGain, pairedGain, scoreLogits, tally } from "../evaluate/index.js";
+import {
+  type Accuracy,
+  type PairedGain,
+  pairedGain,
+  recordHead,
+  type Scored,
+  saveRecord,
+  scoreLogits,
+  tally,
+} from "../evaluate/index.js";
 import { expectedClasses, type Model, possibleBatch, saveModel } from "../models/index.js";
 import { elements, type TypedArray } from "../onnx/index.js";
 import { type Progress, silent } from "../progress.js";
@@ -125,6 +134,8 @@ interface Features {
   readonly store: FeatureStore;
   readonly source: Source;
   readonly present: Uint8Array;
+  /** Those that could not be read. */
+  readonly bad: BadPicture[];
 }
 
 /** Values of a batch's features at the cut, by name. */
@@ -175,7 +186,10 @@ class Tuning {
     const { tensors, losses, epochSeconds } = await this.train(start, train, trunk);
     const tuned = this.tunedModel(start, tensors);
     const after = await this.score(tuned, val);
-    await saveModel(surroundings.directory, { ...tuned, tensors: foldedAgain(division, tuned.tensors) });
+    const saved = { ...tuned, tensors: foldedAgain(division, tuned.tensors) };
+    await saveModel(surroundings.directory, saved);
+    await this.keep("before", model, before.scored);
+    await this.keep("after", saved, after.scored);
     return {
       ...pairedGain(before.correct, after.correct),
       model: surroundings.directory,
@@ -203,12 +217,12 @@ class Tuning {
     const path = join(directory, `.features-${name}`);
     const store = await openFeatureStore(source.samples.length, this.length, { memoryBytes, path });
     this.resources.push(store);
-    return { store, source, present: new Uint8Array(source.samples.length) };
+    return { store, source, present: new Uint8Array(source.samples.length), bad: [] };
   }
 
   /** Runs a source through the trunk and keeps its features; `use` gets each full batch on the way. */
   private async collect(
-    { store, source, present }: Features,
+    { store, source, present, bad: unread }: Features,
     trunk: Session,
     task: string,
     order: { epoch: number; shuffle: boolean },
@@ -228,6 +242,7 @@ class Tuning {
       for await (const { batch, results } of runEach(trunk, batches, ({ pixels }) => ({ pixels }))) {
         const { labels, samples, count, bad } = batch;
         this.bad.push(...bad);
+        unread.push(...bad);
         const features = results as FeatureBatch;
         const row = new Float32Array(this.length);
         for (const [i, sample] of samples.entries()) {
@@ -258,7 +273,7 @@ class Tuning {
   private async *kept(
     { store, source, present }: Features,
     { epoch, shuffle, partial }: { epoch: number; shuffle: boolean; partial: boolean },
-  ): AsyncGenerator<{ features: FeatureBatch; labels: Int32Array; count: number }> {
+  ): AsyncGenerator<{ features: FeatureBatch; labels: Int32Array; samples: Int32Array; count: number }> {
     const { batchSize, seed } = this.options;
     const order = orderOf(source.samples.length, { seed, epoch, shuffle }).filter((i) => present[i] === 1);
     for (let start = 0; start < order.length; start += batchSize) {
@@ -272,7 +287,7 @@ class Tuning {
         for (const { from, to } of this.parts(i)) await store.read(sample, features[to.name]!, from, to);
         labels[i] = source.samples[sample]!.label;
       }
-      yield { features, labels, count: rows.length };
+      yield { features, labels, samples: rows, count: rows.length };
     }
   }
 
@@ -299,11 +314,26 @@ class Tuning {
   private async score(model: Model, val: Features) {
     const session = await this.open(topProgram(this.division, model));
     const sums = tally();
-    for await (const { features, labels, count } of this.kept(val, { epoch: 0, shuffle: false, partial: true })) {
+    const scored: Scored[] = [];
+    let end = 0;
+    for await (const batch of this.kept(val, { epoch: 0, shuffle: false, partial: true })) {
+      const { features, labels, samples, count } = batch;
       const { logits } = await session.run(features);
-      sums.add(scoreLogits(logits as Float32Array, labels, count, model.classes.length));
+      const scores = scoreLogits(logits as Float32Array, labels, count, model.classes.length);
+      sums.add(scores, samples);
+      end += count;
+      scored.push({ scores, samples, bad: end === count ? val.bad : [], end });
     }
-    return { accuracy: sums.result(), correct: sums.correct() };
+    return { accuracy: sums.result(), correct: sums.correct(), scored };
+  }
+
+  /** Leaves a record of the validation pictures beside the model, for `fixres compare`. */
+  private async keep(name: string, model: Model, scored: readonly Scored[]): Promise<void> {
+    const { options, surroundings, data } = this;
+    const { preprocessing, batchSize, onBadImage } = options;
+    const { device, threads } = surroundings;
+    const head = recordHead(name, model, data.val, { preprocessing, batchSize, onBadImage, device, threads });
+    await saveRecord(join(surroundings.directory, "evaluations", name), head, data.val, scored);
   }
 
   private async train(model: Model, train: Features, trunk: Session) {

@@ -76,9 +76,12 @@ export function anatomyOf(graph: Graph): Anatomy {
 
 function classifierOf(graph: Graph, fed: ReadonlySet<Value>): Classifier {
   const passed: Value[] = [];
+  const narrow = nodesFor(Object.values(graph.outputs)).some(
+    ({ op, inputs }) => op === "DequantizeLinear" || inputs.some((input) => input?.type === "float16"),
+  );
   const fail = (what: string): never => {
     throw new UnsupportedOperatorError(
-      `no classifier was found in ${graph.name}: going back from its logits, ${what}. It must be a matrix product or a convolution with weights.`,
+      `no classifier was found in ${graph.name}: going back from its logits, ${what}. It must be a matrix product or a convolution with float32 weights${narrow ? "; these are in 8 or 16 bits, so tune the model that the file was made from" : ""}.`,
     );
   };
   for (let value = graph.outputs.logits!; ; ) {

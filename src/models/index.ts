@@ -18,11 +18,11 @@ export {
   isEfficientNet,
   loadModel,
   type Model,
+  modelFile,
   type Provenance,
   saveModel,
 } from "./directory.js";
 export { efficientnet, type Network, type NetworkOptions } from "./efficientnet.js";
-export { checkExport, type ExportOptions, exportOnnx } from "./export.js";
 export {
   ARCHITECTURES,
   type Architecture,
@@ -33,9 +33,10 @@ export {
   type StageSpec,
   scaledChannels,
 } from "./family.js";
+export { modelFingerprint, parametersOfModel } from "./fingerprint.js";
 export { IMAGENET_IDS, IMAGENET_NAMES } from "./imagenet.js";
 export { type Imported, type ImportOptions, importModel } from "./import.js";
-export { inferenceGraph, inferenceProgram, possibleBatch, weightsOf } from "./inference.js";
+export { inferenceGraph, inferenceProgram, possibleBatch, usualBatch, weightsOf, withWeights } from "./inference.js";
 export { initialWeights, isTrainable, parametersOf } from "./initialize.js";
 export { type Inspection, inspectModel, type Part } from "./inspect.js";
 export type { BatchStatistics, Noise, TrainingBehaviour } from "./layers.js";

@@ -1,6 +1,6 @@
 import { DataError, RequestError, ShapeError } from "../errors.js";
-import { type Graph, GraphBuilder } from "../onnx/index.js";
-import { type Program, packed } from "../runtime/index.js";
+import { ARRAYS, elements, type Graph, GraphBuilder, nodesFor } from "../onnx/index.js";
+import { mapped, type Program, packed } from "../runtime/index.js";
 import type { Model } from "./directory.js";
 import { efficientnet } from "./efficientnet.js";
 import { isOnnxNetwork, onnxPixelGraph } from "./onnx-network.js";
@@ -43,9 +43,28 @@ export function possibleBatch(model: Pick<Model, "arch" | "classes" | "input">, 
   }
 }
 
+/** Pictures at a time, where nobody says how many. */
+const USUAL_BATCH = 16;
+
+/** What the largest value of a run may take, bytes; a run takes some three times as much. Past that a batch is no faster. */
+const LARGEST_VALUE = 2 ** 28;
+
+/** How many pictures go in at a time where nobody says: 16, or fewer of those that are very large inside the network. */
+export function usualBatch(model: Pick<Model, "arch" | "classes" | "input">, resolution: number): number {
+  const batch = isOnnxNetwork(model.arch) ? (model.arch.input.batch ?? 1) : 1;
+  const { outputs } = inferenceGraph(model, { resolution, batch });
+  const sizes = nodesFor(Object.values(outputs)).flatMap((node) =>
+    node.outputs.map(({ type, shape }) => (elements(shape) * ARRAYS[type].BYTES_PER_ELEMENT) / batch),
+  );
+  return Math.min(USUAL_BATCH, Math.max(1, Math.floor(LARGEST_VALUE / Math.max(...sizes))));
+}
+
 /** The same as a program for a session, with the model's weights. */
-export function inferenceProgram(model: Model, size: Size): Program {
-  return packed(inferenceGraph(model, size), weightsOf(model));
+export const inferenceProgram = (model: Model, size: Size): Program => withWeights(inferenceGraph(model, size), model);
+
+/** A graph as a program with a model's weights: from their file where they are still unread, else from memory. */
+export function withWeights(graph: Graph, model: Model): Program {
+  return mapped(graph, ({ name }) => model.tensors.get(name)!.place ?? null) ?? packed(graph, weightsOf(model));
 }
 
 /** The values of a model's parameters. */

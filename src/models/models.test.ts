@@ -22,6 +22,7 @@ import {
   parameterCount,
   saveModel,
   scaledChannels,
+  usualBatch,
 } from "./index.js";
 
 const SMALL = architecture("efficientnet_b0", { width: 0.25, depth: 0.25 });
@@ -47,6 +48,15 @@ describe("the family", () => {
       efficientnet_lite4: 13_006_568,
     });
     expect(counts.tf_efficientnet_b0).toBe(counts.efficientnet_b0);
+  });
+
+  it("is evaluated 16 pictures at a time, and fewer where one takes very much", () => {
+    const usual = (name: string, resolution: number): number =>
+      usualBatch({ ...freshModel(SMALL, ["a"], 0), arch: architecture(name) }, resolution);
+    expect([usual("efficientnet_b0", 224), usual("efficientnet_b3", 300)]).toEqual([16, 16]);
+    expect([usual("efficientnet_b7", 600), usual("tf_efficientnet_l2", 475), usual("tf_efficientnet_l2", 800)]).toEqual(
+      [3, 2, 1],
+    );
   });
 
   it("has the multiply-adds of the paper: 0.39 billion for B0 (arXiv 1905.11946, table 2)", () => {

@@ -11,6 +11,7 @@ import {
   parametersFor,
   type StoredBinding,
   type Value,
+  withoutPrelude,
 } from "../onnx/index.js";
 import type { Tensor } from "../weights/index.js";
 import { type OnnxNetwork, onnxGraph, onnxNetwork } from "./onnx-network.js";
@@ -44,7 +45,8 @@ export async function readOnnx(path: string): Promise<OnnxContent> {
   }
   const beside = new ExternalFiles(path);
   try {
-    const decoded = decodeModel(bytes);
+    // What an export does to pictures of any size is done here by the loader.
+    const decoded = withoutPrelude(decodeModel(bytes));
     const settings = new Map<string, Uint8Array>();
     for (const { name, place } of externalSettings(decoded)) settings.set(name, await beside.bytes(name, place));
     const network = onnxNetwork(internalized(decoded, settings), basename(path));

@@ -1,4 +1,4 @@
-import { DataError } from "../errors.js";
+import { DataError, RequestError } from "../errors.js";
 import {
   type Graph,
   GraphBuilder,
@@ -20,6 +20,8 @@ export interface OnnxNetwork {
   readonly input: OnnxInput;
   /** Name of the output with a score a class. */
   readonly output: string;
+  /** The only resolution that it is right at, px: that of an export whose padding or ranges were made for it. */
+  readonly only?: number;
 }
 
 /** How the pictures go in. */
@@ -58,7 +60,7 @@ function pictureInput(info: OnnxFile["graph"]["input"][number], where: string): 
   const { name, type } = info;
   const tensor = type?.value.case === "tensorType" ? type.value.value : undefined;
   const sizes = (tensor?.shape?.dim ?? []).map(({ value }) => (value.case === "dimValue" ? Number(value.value) : null));
-  const channels = sizes[1] === 3 || sizes[1] === null ? 1 : sizes[3] === 3 ? 3 : -1;
+  const channels = sizes[1] === 3 ? 1 : sizes[3] === 3 ? 3 : sizes[1] === null ? 1 : -1;
   const element = tensor?.elemType;
   if (sizes.length !== 4 || channels < 0 || (element !== FLOAT && element !== UINT8)) {
     const shown = showShape(sizes.map((size) => size ?? -1)).replaceAll("-1", "?");
@@ -84,9 +86,11 @@ const UINT8 = 2;
 
 /** The network as a graph at a size, as its file has it: from its own input to its output. */
 export function onnxGraph(
-  { file, input }: OnnxNetwork,
+  { name, file, input, only }: OnnxNetwork,
   { resolution, batch }: Size,
 ): { graph: Graph; bindings: ReadonlyMap<string, StoredBinding> } {
+  if (only !== undefined && resolution !== only)
+    throw new RequestError(`${name} was exported for ${only} px; for ${resolution} px export its model again.`);
   return parseModel(file, { shapes: { [input.name]: pictureShape(input, { resolution, batch }) } });
 }
 

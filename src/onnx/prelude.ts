@@ -57,6 +57,7 @@ export function withPrelude(bytes: Uint8Array, { dimensions, constants, nodes }:
     });
   });
   const element = input.type!.value.case === "tensorType" ? input.type!.value.value.elemType : TYPE_CODES.uint8;
+  graph.valueInfo.push({ ...input, name: inside });
   graph.input = [
     create(ValueInfoProtoSchema, {
       name,
@@ -99,19 +100,12 @@ function constant(name: string, value: readonly number[] | number): NodeProto {
   return create(NodeProtoSchema, { name, opType: "Constant", output: [name], attribute });
 }
 
-/** The model without the prelude that `withPrelude` put before it, or as it is. @param shape - of the input inside */
-export function withoutPrelude(file: OnnxFile, shape: readonly number[]): OnnxFile {
-  const [input] = file.graph.input;
-  const inside = `${input?.name}${REPLACED}`;
-  const last = file.graph.node.findIndex(({ output }) => output.includes(inside));
-  if (input === undefined || last < 0) return file;
-  const dim = shape.map((n) => ({ value: { case: "dimValue" as const, value: BigInt(n) } }));
-  const tensor = input.type?.value.case === "tensorType" ? input.type.value.value : null;
-  const elemType = tensor?.elemType ?? TYPE_CODES.uint8;
-  const own = create(ValueInfoProtoSchema, {
-    name: inside,
-    type: { value: { case: "tensorType", value: { elemType, shape: { dim } } } },
-  });
-  const node = file.graph.node.filter(({ name }, i) => i > last || !name.startsWith("prelude/"));
-  return { ...file, graph: { ...file.graph, input: [own], node } };
+/** The model without the prelude that `withPrelude` put before it, or as it is. */
+export function withoutPrelude(file: OnnxFile): OnnxFile {
+  const { graph } = file;
+  const inside = graph.valueInfo.find(({ name }) => name === `${graph.input[0]?.name}${REPLACED}`);
+  const last = graph.node.findIndex(({ output }) => inside !== undefined && output.includes(inside.name));
+  if (inside === undefined || last < 0) return file;
+  const node = graph.node.filter(({ name }, i) => i > last || !name.startsWith("prelude/"));
+  return { ...file, graph: { ...graph, input: [inside], node } };
 }

@@ -4,25 +4,28 @@
  *
  * @module
  */
-import { openLocalSession } from "./local.js";
 import type { SessionOptions } from "./options.js";
 import type { Program, Session } from "./session.js";
 import { openThreadSession } from "./thread.js";
 
 export { DEVICES, type Device, type SessionOptions } from "./options.js";
-export { packed } from "./program.js";
+export { type FilePlace, mapped, packed } from "./program.js";
 export type { ExternalFile, Program, Session, Tensors } from "./session.js";
 export { runEach } from "./stream.js";
+export { ENGINE_VERSION } from "./version.js";
 
 /**
  * Opens a session.
  * @param where - `thread` (the default) computes off the calling thread; `here` blocks it, without copies or start-up
  * @throws {RequestError} for a device that this machine or build does not have
  */
-export function openSession(
+export async function openSession(
   program: Program,
   options: SessionOptions & { readonly where?: "thread" | "here" } = {},
 ): Promise<Session> {
   const { where = "thread", ...rest } = options;
-  return where === "here" ? openLocalSession(program, rest) : openThreadSession(program, rest);
+  if (where === "thread") return openThreadSession(program, rest);
+  // This thread needs the engine only then.
+  const { openLocalSession } = await import("./local.js");
+  return openLocalSession(program, rest);
 }

@@ -1,6 +1,7 @@
 import { env, InferenceSession, Tensor } from "onnxruntime-node";
 import { RequestError } from "../errors.js";
-import { elements, type Shape, type TypedArray } from "../onnx/index.js";
+// Types alone: a session's thread would load all of it for nothing, for 50 ms.
+import type { Shape, TypedArray } from "../onnx/index.js";
 import { checkSessionOptions, type SessionOptions } from "./options.js";
 import type { Program, Session, Tensors } from "./session.js";
 
@@ -29,7 +30,10 @@ export async function openLocalSession(program: Program, options: SessionOptions
       logSeverityLevel: 3,
       extra: {
         // Denormals appear in late training and cost tens of times a normal number's time.
-        session: { set_denormal_as_zero: "1" },
+        session: {
+          set_denormal_as_zero: "1",
+          ...(program.folder === undefined ? {} : { model_external_initializers_file_folder_path: program.folder }),
+        },
         // It moves zeros that surround a picture into MaxPool, which surrounds it with -infinity.
         optimization: { disable_specified_optimizers: "Pad_Fusion" },
       },
@@ -57,6 +61,12 @@ const slots = (metadata: readonly InferenceSession.ValueMetadata[]): Map<string,
 const shapesOf = (all: ReadonlyMap<string, Slot>, without: ReadonlySet<string>): Record<string, Shape> =>
   Object.fromEntries([...all].filter(([name]) => !without.has(name)).map(([name, { shape }]) => [name, shape]));
 
+const elementsOf = (shape: Shape): number => shape.reduce((product, n) => product * n, 1);
+
+/** A shape with its one open dimension as so many elements need it. */
+const closed = (shape: Shape, count: number): Shape =>
+  shape.map((n) => (n === -1 ? Math.floor(count / Math.abs(elementsOf(shape))) : n));
+
 class LocalSession implements Session {
   readonly inputs: Readonly<Record<string, Shape>>;
   readonly outputs: Readonly<Record<string, Shape>>;
@@ -74,12 +84,12 @@ class LocalSession implements Session {
     this.outputs = shapesOf(slots(inner.outputMetadata), new Set(Object.values(carried)));
   }
 
-  async run(feeds: Tensors): Promise<Tensors> {
+  async run(feeds: Tensors, shapes: Readonly<Record<string, Shape>> = {}): Promise<Tensors> {
     const all: Record<string, Tensor> = { ...this.state };
     for (const [name, shape] of Object.entries(this.inputs)) {
       const data = feeds[name];
       if (data === undefined) throw new RequestError(`input "${name}" [${shape.join(", ")}] was not fed.`);
-      all[name] = this.tensor(name, data);
+      all[name] = this.tensor(name, data, shapes[name]);
     }
     const fetches: Record<string, Tensor | null> = {};
     for (const name of Object.keys(this.outputs)) fetches[name] = null;
@@ -107,15 +117,16 @@ class LocalSession implements Session {
     await this.inner.release();
   }
 
-  private tensor(name: string, data: TypedArray): Tensor {
+  private tensor(name: string, data: TypedArray, given?: Shape): Tensor {
     const slot = this.inputSlots.get(name);
     if (slot === undefined)
       throw new RequestError(`"${name}" is no input; inputs are ${[...this.inputSlots.keys()].join(", ")}.`);
-    if (data.length !== elements(slot.shape)) {
+    const shape = given ?? closed(slot.shape, data.length);
+    if (data.length !== elementsOf(shape)) {
       throw new RequestError(
-        `input "${name}" [${slot.shape.join(", ")}] was fed ${data.length} elements; ${elements(slot.shape)} are needed.`,
+        `input "${name}" [${slot.shape.join(", ")}] was fed ${data.length} elements; ${elementsOf(shape)} are needed.`,
       );
     }
-    return new Tensor(slot.type, data as Tensor["data"] & TypedArray, slot.shape);
+    return new Tensor(slot.type, data as Tensor["data"] & TypedArray, shape);
   }
 }

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from "node:worker_threads";
+import type { Shape } from "../onnx/index.js";
 import { type Gate, pass } from "./gate.js";
 import { openLocalSession } from "./local.js";
 import type { SessionOptions } from "./options.js";
@@ -7,7 +8,7 @@ import type { Program, Session, Tensors } from "./session.js";
 /** What the owner of the thread asks for. */
 export type Request =
   | { readonly method: "open"; readonly program: Program; readonly options: SessionOptions }
-  | { readonly method: "run"; readonly feeds: Tensors }
+  | { readonly method: "run"; readonly feeds: Tensors; readonly shapes?: Readonly<Record<string, Shape>> }
   | { readonly method: "setState"; readonly state: Tensors }
   | { readonly method: "getState" }
   | { readonly method: "dispose" };
@@ -33,7 +34,7 @@ async function answer(request: Request): Promise<unknown> {
   if (session === null) throw new Error("no session is open in this thread");
   switch (request.method) {
     case "run":
-      return session.run(request.feeds);
+      return session.run(request.feeds, request.shapes);
     case "setState":
       return session.setState(request.state);
     case "getState":

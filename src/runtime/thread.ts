@@ -52,7 +52,7 @@ export async function openThreadSession(program: Program, options: SessionOption
     return {
       inputs,
       outputs,
-      run: (feeds) => call<Tensors>({ method: "run", feeds }),
+      run: (feeds, shapes) => call<Tensors>({ method: "run", feeds, shapes }),
       setState: (state) => call<void>({ method: "setState", state }),
       getState: () => call<Tensors>({ method: "getState" }),
       async dispose() {

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { mkdir, open, readFile, stat, truncate } from "node:fs/promises";
+import { mkdir, open, readFile, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Source } from "../data/index.js";
 import { RequestError } from "../errors.js";
-import { readJson, writeFileAtomic } from "../files.js";
+import { exists, readJson, writeFileAtomic } from "../files.js";
 import { TrainOptions } from "./options.js";
 
 /** What a run was started with; it goes on only with the same. */
@@ -84,12 +84,6 @@ export async function openRun(directory: string, run: RunFile): Promise<RunDirec
     close: () => handle.close(),
   };
 }
-
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
 
 /** The options that two runs do not share, as `name: then, now`. */
 function differences(then: RunFile, now: RunFile): string[] {

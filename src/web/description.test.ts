@@ -1,6 +1,7 @@
 import { expect, it, describe as suite } from "vitest";
 import { DataError } from "../errors.js";
-import { architecture, exportOnnx, freshModel } from "../models/index.js";
+import { exportOnnx } from "../export/index.js";
+import { architecture, freshModel } from "../models/index.js";
 import { GraphBuilder, serialize } from "../onnx/index.js";
 import { describe } from "./description.js";
 

@@ -10,6 +10,7 @@ export { indexSafetensors, type SafetensorsIndex, type TensorLocation } from "./
 export { fetchFromHub, type HubSurroundings, type HubWeights } from "./hub/fetch.js";
 export { type HubName, hubName, pinned } from "./hub/name.js";
 export { type HubSettings, hubSettings } from "./hub/settings.js";
+export { createNpy, type Npy, type NpyArray, type NpyWriter, openNpy } from "./npy.js";
 export { openWeights } from "./open.js";
 export {
   encodeSafetensors,
@@ -20,4 +21,5 @@ export {
   writeSafetensors,
 } from "./safetensors.js";
 export type { LazyTensor, WeightSource } from "./source.js";
-export type { Tensor, Tensors } from "./tensor.js";
+export type { Tensor, TensorPlace, Tensors } from "./tensor.js";
+export { openUnread } from "./unread.js";

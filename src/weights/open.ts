@@ -1,22 +1,20 @@
 import { openFile } from "../files.js";
-import { openTorchCheckpoint } from "./pytorch/checkpoint.js";
 import { openSafetensors } from "./safetensors.js";
 import type { WeightSource } from "./source.js";
-import { openTensorflowCheckpoint } from "./tensorflow/checkpoint.js";
 import { tensorflowPrefix } from "./tensorflow/prefix.js";
 
 /** What a zip archive and a pickle of protocol 2 begin with; PyTorch writes one or the other. */
 const TORCH = ["504b", "8002"];
 
 /**
- * Opens weights in any known format. A file is told by its first bytes: safetensors, or a PyTorch checkpoint, new or old. TensorFlow's
+ * Opens weights in any known format; the reader of each is loaded when it is needed. A file is told by its first bytes: safetensors, or a PyTorch checkpoint, new or old. TensorFlow's
  * checkpoints are told by their names.
  * @param path - a file; for TensorFlow the prefix of the checkpoint's files, one of them, or their folder
  * @throws {DataError} where it is missing or malformed
  */
 export async function openWeights(path: string): Promise<WeightSource> {
   const prefix = await tensorflowPrefix(path);
-  if (prefix !== null) return openTensorflowCheckpoint(prefix);
+  if (prefix !== null) return (await import("./tensorflow/checkpoint.js")).openTensorflowCheckpoint(prefix);
   const file = await openFile(path, "weight file");
   const start = Buffer.alloc(2);
   try {
@@ -24,5 +22,6 @@ export async function openWeights(path: string): Promise<WeightSource> {
   } finally {
     await file.close();
   }
-  return TORCH.includes(start.toString("hex")) ? openTorchCheckpoint(path) : openSafetensors(path);
+  if (!TORCH.includes(start.toString("hex"))) return openSafetensors(path);
+  return (await import("./pytorch/checkpoint.js")).openTorchCheckpoint(path);
 }

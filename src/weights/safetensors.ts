@@ -1,3 +1,4 @@
+import type { Stats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { DataError } from "../errors.js";
 import { openFile, readRange, writeFileAtomic } from "../files.js";
@@ -30,6 +31,16 @@ export async function readSafetensors(path: string): Promise<Safetensors> {
     const { size } = await file.stat();
     const bytes = await readBytes(file, path, 0, size, new Uint8Array(new SharedArrayBuffer(size)));
     return { index, metadata, bytes, tensors: viewTensors(bytes, index) };
+  } finally {
+    await file.close();
+  }
+}
+
+/** Where the tensors of a safetensors file lie, and which file that is. @throws {DataError} as `readSafetensors` */
+export async function indexedSafetensors(path: string): Promise<SafetensorsIndex & { readonly stats: Stats }> {
+  const file = await openFile(path, "safetensors file");
+  try {
+    return { ...(await readIndex(file, path)), stats: await file.stat() };
   } finally {
     await file.close();
   }
@@ -87,7 +98,8 @@ export function viewTensors(bytes: Uint8Array, index: ReadonlyMap<string, Tensor
   return new Map([...index].map(([name, place]) => [name, view(bytes, place)]));
 }
 
-function view(bytes: Uint8Array, { type, shape, offset, length }: TensorLocation): Tensor {
+/** A tensor of a file's bytes: a view where its place allows one, else a copy. */
+export function view(bytes: Uint8Array, { type, shape, offset, length }: TensorLocation): Tensor {
   if (type === "bfloat16") {
     const { data } = view(bytes, { type: "float16", shape, offset, length });
     return { type: "float32", shape, data: fromBfloat16(data as Uint16Array) };

@@ -6,6 +6,17 @@ export interface Tensor {
   readonly shape: Shape;
   /** Elements in row-major order: float16 as its bits, bool as bytes of 0 and 1. */
   readonly data: TypedArray;
+  /** Where the same bytes lie on disk, as long as nobody has looked at `data`, which reads them. */
+  readonly place?: TensorPlace | null;
+}
+
+/** A part of a file. */
+export interface TensorPlace {
+  readonly path: string;
+  /** First byte. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly length: number;
 }
 
 /** Tensors by name, as a state dict has them. */

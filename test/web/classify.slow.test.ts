@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodePicture } from "../../src/data/index.js";
 import { predict, testPreprocessing } from "../../src/evaluate/index.js";
-import { exportOnnx, loadModel } from "../../src/models/index.js";
+import { exportGraph, exportOnnx } from "../../src/export/index.js";
+import { loadModel } from "../../src/models/index.js";
 import { GraphBuilder, serialize } from "../../src/onnx/index.js";
-import { encoded, pattern } from "../../src/pictures.testing.js";
 import { ROOT, type Server, serve } from "./browser.js";
-import { freeBatch, freeSize, nodeLogits, nodePixels, relativeDifference, uneven } from "./exports.js";
+import { nodeLogits, nodePixels, rangesOn, relativeDifference, uneven } from "./exports.js";
 import { type OpenedPage, openPage } from "./open.js";
 import { pictureFiles, png16 } from "./pictures.js";
 
@@ -78,21 +78,37 @@ describe("logits in the page are those of onnxruntime-node", () => {
     const pixels = await taken(files["rgb.png"]!, 64);
     const expected = await nodeLogits(smallExport, pixels);
     opened.server.files.set("/batch.onnx", exportOnnx(small, { resolution: 64, batch: 3 }));
-    opened.server.files.set("/free-batch.onnx", freeBatch(smallExport));
-    for (const path of ["/batch.onnx", "/free-batch.onnx"])
+    for (const path of ["/batch.onnx", "/small.onnx"])
       expect(relativeDifference(await pageLogits(path, "/rgb.png"), expected), path).toBeLessThan(TOLERANCE);
   });
 
-  it("for an export that takes pictures of any size, as they are", async () => {
-    const picture = pattern(64, 64);
-    opened.server.files.set("/free.onnx", freeSize(smallExport));
-    opened.server.files.set("/square.png", await encoded(picture));
-    const expected = await nodeLogits(smallExport, picture.data);
-    expect(relativeDifference(await pageLogits("/free.onnx", "/square.png"), expected)).toBeLessThan(TOLERANCE);
+  it("for an export that resizes pictures of any size itself", async () => {
+    const model = exportOnnx(small, { resolution: 64, withResize: true });
+    opened.server.files.set("/free.onnx", model);
+    for (const name of ["rgb.png", "portrait.png"]) {
+      const { data, width, height } = await decodePicture(files[name]!);
+      const expected = await nodeLogits(model, data, [1, height, width, 3]);
+      expect(relativeDifference(await pageLogits("/free.onnx", `/${name}`), expected), name).toBeLessThan(TOLERANCE);
+    }
     const preprocessing = await opened.page.evaluate(
       async () => (await fixres.loadClassifier("/free.onnx")).preprocessing,
     );
     expect(preprocessing).toBeNull();
+  });
+
+  it.each([
+    ["float16", 2e-2],
+    ["int8", 5e-2],
+  ] as const)("for an export in %s, to its precision", async (precision, tolerance) => {
+    const settings = { resolution: 64, precision };
+    const graph = exportGraph(small, settings);
+    const pixels = await taken(files["rgb.png"]!, 64);
+    const ranges = await rangesOn(graph, pixels);
+    const model = exportOnnx(small, settings, graph, ranges);
+    opened.server.files.set(`/${precision}.onnx`, model);
+    const found = await pageLogits(`/${precision}.onnx`, "/rgb.png");
+    expect(relativeDifference(found, await nodeLogits(model, pixels))).toBeLessThan(tolerance);
+    expect(relativeDifference(found, await nodeLogits(smallExport, pixels))).toBeLessThan(tolerance);
   });
 });
 

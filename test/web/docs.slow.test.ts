@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { exportOnnx } from "../../src/models/index.js";
+import { exportOnnx } from "../../src/export/index.js";
 import { encoded, pattern } from "../../src/pictures.testing.js";
 import { openBrowser, ROOT, serve } from "./browser.js";
 import { uneven } from "./exports.js";

@@ -1,9 +1,10 @@
 import { testPreprocessing } from "../../src/evaluate/index.js";
+import type { ExportGraph } from "../../src/export/index.js";
 import { architecture, freshModel, type Model } from "../../src/models/index.js";
-import { edited } from "../../src/onnx/proto.testing.js";
+import { quantizationPlan, type Range, type Value } from "../../src/onnx/index.js";
 import { type Picture, testTransform } from "../../src/pixels/index.js";
 import { random } from "../../src/random.js";
-import { openSession } from "../../src/runtime/index.js";
+import { openSession, packed } from "../../src/runtime/index.js";
 import type { Tensor } from "../../src/weights/index.js";
 
 /**
@@ -26,24 +27,6 @@ export function uneven(name: string, scale: { width?: number; depth?: number }, 
   return { ...model, tensors };
 }
 
-/** The export with the height and width of its input left open, as where the graph itself resizes. */
-export const freeSize = (model: Uint8Array): Uint8Array =>
-  edited(model, (proto) => {
-    const type = proto.graph!.input[0]!.type!.value;
-    if (type.case !== "tensorType") throw new Error("no tensor");
-    const dims = type.value.shape!.dim;
-    dims[1]!.value = { case: "dimParam", value: "height" };
-    dims[2]!.value = { case: "dimParam", value: "width" };
-  });
-
-/** The export that takes any number of pictures a run. */
-export const freeBatch = (model: Uint8Array): Uint8Array =>
-  edited(model, (proto) => {
-    const type = proto.graph!.input[0]!.type!.value;
-    if (type.case !== "tensorType") throw new Error("no tensor");
-    type.value.shape!.dim[0]!.value = { case: "dimParam", value: "batch" };
-  });
-
 /** What an export of a model takes of a picture, in Node. */
 export function nodePixels(model: Model, picture: Picture, resolution: number): Uint8Array {
   const pixels = new Uint8Array(resolution ** 2 * 3);
@@ -52,13 +35,32 @@ export function nodePixels(model: Model, picture: Picture, resolution: number): 
 }
 
 /** An export's logits in Node. */
-export async function nodeLogits(model: Uint8Array, pixels: Uint8Array): Promise<Float32Array> {
+export async function nodeLogits(
+  model: Uint8Array,
+  pixels: Uint8Array,
+  shape?: readonly number[],
+): Promise<Float32Array> {
   const session = await openSession({ model }, { where: "here", threads: 1 });
   try {
-    return Float32Array.from((await session.run({ pixels })).logits as Float32Array);
+    return Float32Array.from((await session.run({ pixels }, shape && { pixels: shape })).logits as Float32Array);
   } finally {
     await session.dispose();
   }
+}
+
+/** The ranges of what is kept in 8 bits, by one picture. */
+export async function rangesOn({ graph, data }: ExportGraph, pixels: Uint8Array): Promise<Map<Value, Range>> {
+  const { values } = quantizationPlan(graph);
+  const outputs = Object.fromEntries(values.map((value, i) => [`value/${i}`, value]));
+  const session = await openSession(packed({ ...graph, outputs }, data), { where: "here", threads: 1 });
+  const results = Object.values(await session.run({ pixels })) as Float32Array[];
+  await session.dispose();
+  return new Map(
+    values.map((value, i) => [
+      value,
+      { low: results[i]!.reduce((a, b) => Math.min(a, b)), high: results[i]!.reduce((a, b) => Math.max(a, b)) },
+    ]),
+  );
 }
 
 /** The largest difference of two pictures' logits in parts of the largest logit. */

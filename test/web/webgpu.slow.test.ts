@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { exportOnnx } from "../../src/models/index.js";
+import { exportOnnx } from "../../src/export/index.js";
 import { pattern } from "../../src/pictures.testing.js";
 import { nodeLogits, nodePixels, relativeDifference, uneven } from "./exports.js";
 import { type OpenedPage, openPage } from "./open.js";

@@ -15,27 +15,36 @@ export interface QuantizationPlan {
   readonly values: readonly Value[];
 }
 
-/** Activations that cost nothing once ranges begin at 0. */
+/** Activations that are no more than the end of a range. */
 const CLIPPING: ReadonlySet<string> = new Set(["Relu", "Clip"]);
 
-/** The convolutions and matrix products with weights of a graph whose BatchNorms are folded, and what goes in and out. */
+/** Operators that engines have in 8 bits too, for operands that are so already. */
+const FOLLOWING: ReadonlySet<string> = new Set(["Sigmoid", "Mul", "Add", "GlobalAveragePool"]);
+
+/**
+ * The convolutions and matrix products with weights of a graph whose BatchNorms are folded, and the values that are handed on in 8
+ * bits: what goes into them, what comes out, and what is computed from that by elementwise operators.
+ */
 export function quantizationPlan(graph: Graph): QuantizationPlan {
   const outputs = Object.values(graph.outputs);
   const all = nodesFor(outputs);
   const nodes = all.filter(isQuantizable);
   const values = new Set<Value>();
-  for (const node of nodes) {
-    values.add(node.inputs[0]!);
-    const result = resultOf(node, all);
-    if (!outputs.includes(result)) values.add(result);
+  for (const node of all) {
+    const [y] = node.outputs as readonly [Value];
+    if (isQuantizable(node)) {
+      values.add(node.inputs[0]!);
+      values.add(clipped(y, all)?.outputs[0] ?? y);
+    } else if (FOLLOWING.has(node.op) && node.inputs.every((input) => values.has(input!))) values.add(y);
   }
+  for (const output of outputs) values.delete(output);
   return { nodes, values: [...values] };
 }
 
-/** What a node gives, behind the activation that is part of it. */
-function resultOf({ outputs: [y] }: Node, nodes: readonly Node[]): Value {
-  const uses = nodes.filter(({ inputs }) => inputs.includes(y!));
-  return uses.length === 1 && CLIPPING.has(uses[0]!.op) ? uses[0]!.outputs[0]! : y!;
+/** The activation that alone takes a value, and only bounds it. */
+function clipped(value: Value, nodes: readonly Node[]): Node | null {
+  const uses = nodes.filter(({ inputs }) => inputs.includes(value));
+  return uses.length === 1 && CLIPPING.has(uses[0]!.op) ? uses[0]! : null;
 }
 
 const isQuantizable = ({ op, inputs: [, weight, bias], attributes }: Node): boolean =>
@@ -60,7 +69,17 @@ export function quantized(graph: Graph, data: ParameterData, ranges: ReadonlyMap
   const all = nodesFor(Object.values(graph.outputs));
   const plan = quantizationPlan(graph);
   const chosen = new Set(plan.nodes.filter((node) => ranges.has(node.inputs[0]!)));
-  const results = new Set([...chosen].map((node) => resultOf(node, all)).filter((value) => ranges.has(value)));
+  /** Activations whose bounds are those of the range that follows; without them the engine has the convolution in 8 bits. */
+  const bounds = new Set(
+    [...chosen].map((node) => clipped(node.outputs[0]!, all)).filter((node) => node && ranges.has(node.outputs[0]!)),
+  );
+  /** Values that are handed on in 8 bits wherever they go; others only where a convolution takes them. */
+  const handed = new Set(
+    all.flatMap((node) => {
+      const [y] = node.outputs as readonly [Value];
+      return ranges.has(y) && (FOLLOWING.has(node.op) || chosen.has(node) || bounds.has(node)) ? [y] : [];
+    }),
+  );
   const b = new GraphBuilder(graph.inputs.map(({ name }) => name));
   const found = new Map<Value, Value>();
   const now = (value: Value): Value => found.get(value) ?? value;
@@ -106,19 +125,23 @@ export function quantized(graph: Graph, data: ParameterData, ranges: ReadonlyMap
 
   for (const node of all) {
     let inputs = node.inputs.map((input) => (input === null ? null : now(input)));
+    const [y] = node.outputs as readonly [Value];
+    if (bounds.has(node)) {
+      found.set(y, through(inputs[0]!, ranges.get(y)!));
+      continue;
+    }
     if (chosen.has(node)) {
       const [x, weight, bias] = node.inputs as readonly [Value, Value, Value | null | undefined];
       const range = ranges.get(x)!;
       const { value, scales } = weights(weight);
       const steps = scales.map((s) => s * affineScale(range).scale);
       const shift = bias ? Int32Array.from(data(bias) as Float32Array, (v, o) => Math.round(v / steps[o]!)) : null;
-      // A result that was quantised already is not again.
-      inputs = [results.has(x) ? now(x) : through(now(x), range), value];
+      inputs = [handed.has(x) ? now(x) : through(now(x), range), value];
       if (shift !== null) inputs.push(perChannel(shift, "int32", bias!.shape, bias!.name, steps));
     }
     const made = b.op(node.op, inputs, node.attributes, node.name);
     node.outputs.forEach((output, i) => {
-      found.set(output, results.has(output) ? through(made[i]!, ranges.get(output)!) : made[i]!);
+      found.set(output, handed.has(output) ? through(made[i]!, ranges.get(output)!) : made[i]!);
     });
   }
   return {

@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { copyFile, mkdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
-import { getRepoFolderName } from "@huggingface/hub";
 import { RequestError } from "../../errors.js";
 import type { HubName } from "./name.js";
 
@@ -31,7 +30,7 @@ export class RepositoryCache {
   private readonly folder: string;
 
   constructor(cache: string, repo: string) {
-    this.folder = join(cache, getRepoFolderName({ type: "model", name: repo }));
+    this.folder = join(cache, `models--${repo.replaceAll("/", "--")}`);
   }
 
   /** Where a file of a commit is or will be. */

@@ -1,4 +1,3 @@
-import { modelInfo, pathsInfo } from "@huggingface/hub";
 import { z } from "zod";
 import { DataError, RequestError } from "../../errors.js";
 import { type Progress, silent } from "../../progress.js";
@@ -42,7 +41,7 @@ const Paths = z.array(
 /**
  * Weights by their name on the hub, with the `config.json` beside them: from the cache that all clients of the hub share, else
  * fetched into it. Of a branch or tag the hub is asked which commit it is now; a full commit that is here needs no network.
- * @example const { path, config } = await fetchFromHub(hubName("hub:timm/tf_efficientnet_b0.ns_jft_in1k")!, hubSettings());
+ * @example const { path, config } = await fetchFromHub(hubName("hub:timm/tf_efficientnet_b0.ns_jft_in1k")!, await hubSettings());
  * @throws {RequestError} where repository or revision are unknown or closed to us, or offline not here
  * @throws {DataError} where the hub cannot be reached, or sends other than it announces
  */
@@ -95,10 +94,13 @@ function notHere({ repo, revision, file }: HubName, { cache }: HubSettings): Req
 }
 
 /** The commit that a revision is now, and its files. */
+/** Loaded when it is needed: most commands never ask the hub. */
+const client = () => import("@huggingface/hub");
+
 async function revisionOf(connection: Connection): Promise<{ commit: string; files: readonly string[] }> {
   const { settings, name } = connection;
-  const answer = await understood(settings, Revision, () =>
-    modelInfo({
+  const answer = await understood(settings, Revision, async () =>
+    (await client()).modelInfo({
       name: name.repo,
       revision: name.revision,
       hubUrl: settings.endpoint,
@@ -117,8 +119,8 @@ async function announced(
 ): Promise<readonly RemoteFile[]> {
   if (files.length === 0) return [];
   const { settings, name } = connection;
-  const answer = await understood(settings, Paths, () =>
-    pathsInfo({
+  const answer = await understood(settings, Paths, async () =>
+    (await client()).pathsInfo({
       repo: { type: "model", name: name.repo },
       paths: [...files],
       revision: commit,

@@ -1,5 +1,4 @@
 import { homedir } from "node:os";
-import { getHFHubCachePath, HUB_URL } from "@huggingface/hub";
 import { RequestError } from "../../errors.js";
 
 /** Where the hub is and where its files are kept. */
@@ -22,23 +21,25 @@ const YES = ["1", "ON", "YES", "TRUE"];
  * `HF_HUB_CACHE`, `HF_HOME` or `XDG_CACHE_HOME`.
  * @throws {RequestError} where one is malformed
  */
-export function hubSettings(): HubSettings {
+export async function hubSettings(): Promise<HubSettings> {
+  // Loaded when it is needed: most commands never ask the hub.
+  const { getHFHubCachePath, HUB_URL } = await import("@huggingface/hub");
   const { HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE = "" } = process.env;
   return {
-    endpoint: endpoint(HF_ENDPOINT || HUB_URL),
+    endpoint: HF_ENDPOINT ? endpoint(HF_ENDPOINT, HUB_URL) : HUB_URL,
     cache: getHFHubCachePath().replace(/^~(?=[/\\])/, homedir()),
     token: token(HF_TOKEN),
     offline: YES.includes(HF_HUB_OFFLINE.toUpperCase()),
   };
 }
 
-function endpoint(text: string): string {
+function endpoint(text: string, usual: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;
   // A password in it is not shown, and fetch would not take it.
   if (url !== null && (url.username !== "" || url.password !== ""))
     throw new RequestError("HF_ENDPOINT holds a user or password; give the address alone, and a token in HF_TOKEN.");
   if (url === null || !/^https?:$/.test(url.protocol) || url.search !== "" || url.hash !== "")
-    throw new RequestError(`HF_ENDPOINT is ${JSON.stringify(text)}; give an address such as ${HUB_URL}.`);
+    throw new RequestError(`HF_ENDPOINT is ${JSON.stringify(text)}; give an address such as ${usual}.`);
   return text.replace(/\/+$/, "");
 }
 
