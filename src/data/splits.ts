@@ -61,7 +61,7 @@ const calledSo = (source: Source, name: string, split: "train" | "val"): Source 
     : { ...source, notes: [...source.notes, `"${source.name}": ${name} is taken for ${split}`] };
 
 async function sourceOf(path: string, split: "train" | "val", options: SourceOptions): Promise<Source> {
-  const open = await partOf(path, split);
+  const open = await openerOf(path, split);
   if (open !== null) return open(options);
   throw new DataError(
     `"${path}" has no folder ${split}/; give a directory with train/ and val/, each with a folder a class.`,
@@ -76,8 +76,8 @@ export async function openParts(
   path: string,
   options: SourceOptions = {},
 ): Promise<{ part: string; source: Source }[]> {
-  const train = await partOf(path, "train");
-  const val = await partOf(path, "val");
+  const train = await openerOf(path, "train");
+  const val = await openerOf(path, "val");
   const found = [
     { part: "train", open: train },
     { part: "val", open: val ?? (train === null ? (given: SourceOptions) => sourceOf(path, "val", given) : null) },
@@ -88,7 +88,7 @@ export async function openParts(
 }
 
 /** What opens a part, or null where the data set has none of that name. */
-async function partOf(
+async function openerOf(
   path: string,
   split: "train" | "val",
 ): Promise<((options: SourceOptions) => Promise<Source>) | null> {
