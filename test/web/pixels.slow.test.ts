@@ -40,6 +40,29 @@ describe("pixels in Chromium", () => {
     expect(others.filter(({ largest, size }) => largest > 0 || !size)).toEqual([]);
   });
 
+  it("of a file that is turned by its EXIF block are those that Node turns", async () => {
+    // Chromium leaves WebPs as they are stored.
+    const turned = names.filter((path) => /^turned\.(jpg|png)/.test(path));
+    for (const path of turned) {
+      const [name] = path.split("/");
+      const files = await pictureFiles();
+      const { data } = await decodePicture(files[name!]!, { exifOrientation: true });
+      opened.server.files.set(`/oriented-${name}`, data);
+    }
+    const largest = await opened.page.evaluate(
+      (all) =>
+        Promise.all(
+          all.map(async (path) => {
+            const [name] = path.split("/");
+            const { data } = await fixres.readPicture(`/${name}`, 1e9, true);
+            return (await fixres.difference(data, `/oriented-${name}`)).largest;
+          }),
+        ),
+      turned,
+    );
+    expect(largest).toEqual([0, 0]);
+  });
+
   it("of translucent elements and bitmaps are those that they were drawn with, but for rounding", async () => {
     const found = await opened.page.evaluate(async () => {
       const size = 64;
@@ -88,8 +111,13 @@ describe("pixels in Chromium", () => {
           [37, 1],
           [224, 224 / 256],
         ] as const) {
-          for (const cropMode of ["center", "squash", "border"] as const) {
-            const preprocessing = { resolution, cropRatio, interpolation, cropMode };
+          for (const how of [
+            { cropMode: "center" },
+            { cropMode: "squash" },
+            { cropMode: "border", mean: [0.485, 0.456, 0.406] },
+            { cropMode: "center", transform: "fixres-official" },
+          ] as const) {
+            const preprocessing = { resolution, cropRatio, interpolation, ...how };
             const bytes = new Uint8Array(resolution ** 2 * 3);
             testTransform(preprocessing).apply(picture, bytes, 0);
             const expected = `/case-${cases.length}`;
@@ -110,7 +138,7 @@ describe("pixels in Chromium", () => {
       }
       return found;
     }, cases);
-    expect(cases).toHaveLength(189);
+    expect(cases).toHaveLength(252);
     expect(wrong).toEqual([]);
   });
 });
