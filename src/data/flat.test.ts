@@ -140,6 +140,17 @@ describe("pictures with a file of labels", () => {
     ]);
   });
 
+  it("refuses names that do not tell pictures apart", async () => {
+    const twice = await folderOf({ "x/1.png": "", "y/1.png": "", "list.csv": "1.png,cat\n" });
+    expect(await failure(twice, join(twice, "list.csv"))).toContain(
+      '"1.png" may be "x/1.png" or "y/1.png"; give names with their',
+    );
+    const flat = await folderOf({ "1.png": "", "labels.csv": "cat/1.png,cat\ndog/1.png,dog\n" });
+    expect(await failure(flat)).toContain(
+      'names "cat/1.png" and "dog/1.png", which the pictures\' names do not tell apart',
+    );
+  });
+
   it("tells of pictures that the file does not name", async () => {
     const directory = await folderOf({ ...pictures, "labels.csv": "a.png,cat\n" });
     expect((await openSource(directory)).notes[1]).toBe(

@@ -28,7 +28,9 @@ export interface FlatOptions {
 export function flatSource({ name, pictures, labels, labelFile, pathOf, read }: FlatOptions): Source {
   const order = Array.from(pictures.keys()).sort((a, b) => byCodePoint(pictures[a]!, pictures[b]!));
   const labelOf =
-    labels.kind === "named" ? byName(labels.labels, pictures) : byOrder(labels.labels, pictures, name, labelFile);
+    labels.kind === "named"
+      ? byName(labels.labels, pictures, labelFile)
+      : byOrder(labels.labels, pictures, name, labelFile);
   const table = new ClassTable();
   const places = new Numbers();
   let numbers = true;
@@ -76,16 +78,35 @@ function keysOf(picture: string): string[] {
 function byName(
   labels: ReadonlyMap<string, string>,
   pictures: readonly string[],
+  labelFile: string,
 ): (picture: string) => string | undefined {
-  // Lists may have folders that the pictures have not.
-  const plain = new Map<string, string>();
-  if (!pictures.some((picture) => keysOf(picture).some((key) => labels.has(key))))
-    for (const [key, label] of labels) for (const form of keysOf(key).slice(1)) plain.set(form, label);
-  const known = plain.size > 0 ? plain : labels;
-  return (picture) =>
-    keysOf(picture)
-      .map((key) => known.get(key))
-      .find((label) => label !== undefined);
+  // Lists may have folders that the pictures have not; their names must do without them, then.
+  const exact = pictures.some((picture) => keysOf(picture).some((key) => labels.has(key)));
+  const entries = new Map<string, string>();
+  const add = (key: string, entry: string): void => {
+    const other = entries.get(key);
+    if (other !== undefined && labels.get(other) !== labels.get(entry))
+      throw new DataError(
+        `"${labelFile}" names "${shown(other)}" and "${shown(entry)}", which the pictures' names do not tell apart; give names with the same folders.`,
+      );
+    entries.set(key, entry);
+  };
+  for (const entry of labels.keys())
+    for (const key of exact ? [entry] : new Set(keysOf(entry).slice(1))) add(key, entry);
+  const takenBy = new Map<string, string>();
+  return (picture) => {
+    const entry = keysOf(picture)
+      .map((key) => entries.get(key))
+      .find((found) => found !== undefined);
+    if (entry === undefined) return undefined;
+    const other = takenBy.get(entry);
+    if (other !== undefined)
+      throw new DataError(
+        `"${labelFile}": "${shown(entry)}" may be "${shown(other)}" or "${shown(picture)}"; give names with their folders and extensions.`,
+      );
+    takenBy.set(entry, picture);
+    return labels.get(entry);
+  };
 }
 
 function byOrder(

@@ -1,6 +1,6 @@
 /**
- * Pictures from files to batches of bytes. In: folders, tars, Parquet and IDX files, by their path alone (docs/DATA.md). Out: uint8 [N, R, R, 3] with labels, decoded byte for byte as Pillow does it and transformed by what `pixels`
- * holds.
+ * Pictures from files to batches of bytes. In: folders, tars, Parquet and IDX files, by their path alone (docs/DATA.md). Out: uint8
+ * [N, R, R, 3] with labels, decoded byte for byte as Pillow does it and transformed by what `pixels` holds.
  *
  * @module
  */

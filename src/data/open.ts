@@ -65,27 +65,25 @@ async function openDirectory(directory: string, options: SourceOptions): Promise
     const below = (await filesBelow(directory, "")).map((file) => file.slice(1));
     if (below.some((file) => PICTURE.test(file))) return openFlat(directory, below, options);
   }
-  const folders = entries.some(({ isDirectory }) => isDirectory);
-  if (!folders && files.some((file) => PICTURE.test(file)))
-    return openFlat(
-      directory,
-      files.map((file) => basename(file)),
-      options,
-    );
-  const shards = files.filter((file) => SHARD.test(file) || isIdxImages(file));
-  if (shards.length > 0) return openFiles(directory, shards, options);
   const inData = entries.some(isData) ? await listDirectory(join(directory, "data")) : [];
-  const parquet = inData.filter(({ name }) => name.endsWith(".parquet"));
-  if (parquet.length > 0)
-    return openFiles(
-      directory,
-      parquet.map(({ name }) => join(directory, "data", name)),
-      options,
-    );
-  return openFolder(directory);
+  const parquet = inData
+    .filter(({ name }) => name.endsWith(".parquet"))
+    .map(({ name }) => join(directory, "data", name));
+  const classes = entries.filter(
+    (entry) => entry.isDirectory && !DEVKIT.test(entry.name) && !(isData(entry) && parquet.length > 0),
+  );
+  // Where there are folders, files beside them are strays, and openFolder tells of them.
+  if (classes.length > 0) return openFolder(directory);
+  const pictures = files.map((file) => basename(file)).filter((file) => PICTURE.test(file));
+  if (pictures.length > 0) return openFlat(directory, pictures, options);
+  const shards = [...files.filter((file) => SHARD.test(file) || isIdxImages(file)), ...parquet];
+  return shards.length > 0 ? openFiles(directory, shards, options) : openFolder(directory);
 }
 
 const isData = ({ name, isDirectory }: Entry): boolean => isDirectory && name === "data";
+
+/** The folder of ImageNet's devkit, which holds no pictures. */
+const DEVKIT = /^ILSVRC\d+_devkit/;
 
 /** @param name - what messages call them together */
 export async function openFiles(name: string, files: readonly string[], options: SourceOptions): Promise<Source> {

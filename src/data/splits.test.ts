@@ -100,6 +100,21 @@ describe("openSplit of other forms", () => {
     expect(await failure(openSplit(join(directory, "none"), "val"))).toContain('none" does not exist');
   });
 
+  it("takes folders for classes where files of other forms lie beside them, and tells of those", async () => {
+    const directory = await folderOf({ "cat/a.png": "", "dog/b.png": "", "stray.tar": "" });
+    const source = await openSplit(directory, "val");
+    expect(source.classes).toEqual(["cat", "dog"]);
+    expect(source.notes).toEqual([`"${directory}": 1 file is in no class folder, and left out`]);
+  });
+
+  it("takes a list for the data, unless pictures lie beside it", async () => {
+    const lists = { "train.csv": "x/a.png,cat\n", "val.csv": "x/b.png,cat\n", "x/a.png": "", "x/b.png": "" };
+    const { train, val } = await openSplits(await folderOf(lists));
+    expect([train.samples[0]!.name, val.samples[0]!.name]).toEqual(["x/a.png", "x/b.png"]);
+    const flat = await folderOf({ "val.txt": "cat\ndog\n", "a.png": "", "b.png": "" });
+    expect((await openSplit(flat, "val")).classes).toEqual(["cat", "dog"]);
+  });
+
   it("says where the part that it takes is called otherwise", async () => {
     const directory = await folderOf({ ...split("train", ["cat"]), ...split("test", ["cat"]) });
     const { val } = await openSplits(directory);

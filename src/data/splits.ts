@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { DataError } from "../errors.js";
 import { type ClassOptions, withClasses } from "./classes.js";
-import { listDirectory } from "./folder.js";
+import { listDirectory, PICTURE } from "./folder.js";
 import { openFiles, openSource, type SourceOptions } from "./open.js";
 import type { Source } from "./source.js";
 
@@ -25,8 +25,9 @@ export async function openSplits(directory: string, options: SplitOptions = {}):
   const train = await openSplit(directory, "train", options);
   const own = await sourceOf(directory, "val", options);
   const val = options.classes === undefined ? own : await withClasses(own, { ...options, subset: false });
-  const missing = train.classes.filter((name) => !val.classes.includes(name));
-  const added = val.classes.filter((name) => !train.classes.includes(name));
+  const [inTrain, inVal] = [new Set(train.classes), new Set(val.classes)];
+  const missing = train.classes.filter((name) => !inVal.has(name));
+  const added = val.classes.filter((name) => !inTrain.has(name));
   if (missing.length > 0) {
     throw new DataError(`"${val.name}" lacks ${named(missing)}, which train/ has; both need the same classes.`);
   }
@@ -60,7 +61,7 @@ const calledSo = (source: Source, name: string, split: "train" | "val"): Source 
     : { ...source, notes: [...source.notes, `"${source.name}": ${name} is taken for ${split}`] };
 
 async function sourceOf(path: string, split: "train" | "val", options: SourceOptions): Promise<Source> {
-  const open = await partOf(path, split);
+  const open = await openerOf(path, split);
   if (open !== null) return open(options);
   throw new DataError(
     `"${path}" has no folder ${split}/; give a directory with train/ and val/, each with a folder a class.`,
@@ -75,8 +76,8 @@ export async function openParts(
   path: string,
   options: SourceOptions = {},
 ): Promise<{ part: string; source: Source }[]> {
-  const train = await partOf(path, "train");
-  const val = await partOf(path, "val");
+  const train = await openerOf(path, "train");
+  const val = await openerOf(path, "val");
   const found = [
     { part: "train", open: train },
     { part: "val", open: val ?? (train === null ? (given: SourceOptions) => sourceOf(path, "val", given) : null) },
@@ -87,7 +88,7 @@ export async function openParts(
 }
 
 /** What opens a part, or null where the data set has none of that name. */
-async function partOf(
+async function openerOf(
   path: string,
   split: "train" | "val",
 ): Promise<((options: SourceOptions) => Promise<Source>) | null> {
@@ -123,8 +124,10 @@ async function filesOfPart(directory: string, split: "train" | "val"): Promise<s
       }))
     : [];
   const files = [...here, ...below].filter(({ isDirectory }) => !isDirectory);
+  // Beside pictures, a list has their labels.
+  const flat = here.some(({ name }) => PICTURE.test(name));
   for (const part of NAMES[split]) {
-    for (const kind of ["parquet", "tar", "idx", "list"] as const) {
+    for (const kind of ["parquet", "tar", "idx", ...(flat ? [] : ["list" as const])] as const) {
       const form = new RegExp(`^${part}${FORMS[kind]}$`, "i");
       const found = files.filter(({ name }) => form.test(name)).map(({ path }) => path);
       if (found.length > 0) return found;

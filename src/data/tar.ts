@@ -7,7 +7,7 @@ import { shown } from "./source.js";
 const BLOCK = 512;
 
 /** Bytes that are read at once while headers are sought: small files behind one another come with their neighbours. */
-const WINDOW = 32 << 10;
+const WINDOW = 8 << 10;
 
 /** Most bytes of a name, or of what is said of a file before it. */
 const MOST_BEFORE = 1 << 20;

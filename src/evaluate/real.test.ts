@@ -64,6 +64,14 @@ describe("underRealLabels", () => {
     expect(leftOut).toBe(1);
   });
 
+  it("drops classes that do not compete", () => {
+    const names = [2, 3, 4].map((number) => `x/${fileName(number)}`);
+    const source = { ...sourceOf(["a", "b", "c"], names), competing: [1, 2] };
+    const { truth, leftOut } = underRealLabels(source, labels);
+    expect(truth).toEqual([[1, 2], [2]]);
+    expect(leftOut).toBe(1);
+  });
+
   it.each([
     [["a/0.jpg"], '"a/0.jpg" has no ReaL label: its file name is none of ImageNet\'s validation set'],
     [["a/ILSVRC2012_val_293.JPEG"], "has no ReaL label"],

@@ -28,12 +28,13 @@ export interface Labelled {
 
 /**
  * The pictures of a source under the reassessed labels, by the numbers in their file names. A set's classes that the source does not
- * have are dropped where its classes are ids of ImageNet's; pictures without a right class are left out.
+ * have are dropped where its classes are ids of ImageNet's, and those that do not compete; pictures without a right class are left out.
  * @throws {DataError} naming a picture that has no number, a number that another has too or that is behind the last list, or a label
  * that is no class
  */
 export function underRealLabels(source: Source, labels: RealLabels): Labelled {
   const classOf = classIndices(source.classes);
+  const competing = source.competing && new Set(source.competing);
   const numbers = new Map<number, string>();
   const kept = Array.from(source.samples).flatMap((sample, index) => {
     const number = validationNumber(sample.name);
@@ -50,7 +51,9 @@ export function underRealLabels(source: Source, labels: RealLabels): Labelled {
         `"${sample.name}" is picture ${number} of the validation set, but the ReaL labels are those of ${labels.length}; give the whole file.`,
       );
     }
-    const truth = list.flatMap((label) => classOf(label, sample.name) ?? []);
+    const truth = list
+      .flatMap((label) => classOf(label, sample.name) ?? [])
+      .filter((label) => competing?.has(label) !== false);
     return truth.length === 0 ? [] : [{ index, truth }];
   });
   if (kept.length === 0)

@@ -171,10 +171,14 @@ async function compareOnWhole(
   preprocessing: TestPreprocessing,
   { source, signal, progress = silent }: CheckOptions,
 ): Promise<void> {
-  const { resolution } = preprocessing;
+  const { resolution, exifOrientation } = preprocessing;
   const [short, long] = [Math.ceil(1.3 * resolution), Math.ceil(1.7 * resolution)];
   const pictures =
-    (source && Array.from(source.samples, ({ label }, i) => ({ label, decode: () => readPicture(source, i) }))) ??
+    (source &&
+      Array.from(source.samples, ({ label }, i) => ({
+        label,
+        decode: () => readPicture(source, i, { exifOrientation }),
+      }))) ??
     [
       { width: short, height: long },
       { width: long, height: short },

@@ -131,6 +131,10 @@ describe("exportOnnx", () => {
     );
     const border = { ...model, input: { ...model.input, cropMode: "border" as const } };
     expect(() => exportOnnx(border, { withResize: true })).toThrow(RequestError);
+    const official = { ...model, input: { ...model.input, transform: "fixres-official" as const } };
+    expect(() => exportOnnx(official, { withResize: true })).toThrow(
+      "the transform fixres-official surrounds portraits",
+    );
   });
 
   it("in float16 keeps half of the bytes, and its logits to three digits", async () => {

@@ -22,7 +22,7 @@ const node = (
  * @throws {RequestError} for a filter or crop mode that ONNX does not have
  */
 export function resizePrelude(
-  { resolution, cropRatio, interpolation, cropMode }: TestPreprocessing,
+  { resolution, cropRatio, interpolation, cropMode, transform = "standard" }: TestPreprocessing,
   batch: string | number,
 ): Prelude {
   const mode = MODES[interpolation];
@@ -31,6 +31,11 @@ export function resizePrelude(
     throw new RequestError(
       `the interpolation is ${interpolation}; inside a graph there are ${Object.keys(MODES).join(" and ")}.`,
     );
+  if (transform !== "standard") {
+    throw new RequestError(
+      `the transform ${transform} surrounds portraits, which cannot be had inside a graph; export without --with-resize.`,
+    );
+  }
   if (cropMode === "border" || side < resolution) {
     throw new RequestError(
       `crop mode ${cropMode} with crop ratio ${cropRatio} surrounds pictures, which cannot be had inside a graph; export without --with-resize.`,

@@ -80,6 +80,8 @@ export function recordHead(
     },
     settings: {
       ...preprocessing,
+      // Logits of other classes do not count.
+      ...(source.competing && { competing: source.competing }),
       mean: [...mean],
       std: [...std],
       batchSize: options.batchSize ?? usualBatch(model, preprocessing.resolution),
