@@ -1,5 +1,6 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { attributeProto } from "./attributes.js";
+import { changed } from "./changed.js";
 import type { Attributes } from "./graph.js";
 import { OPERATORS, type OperatorName } from "./operators/index.js";
 import { TYPE_CODES } from "./operators/layout.js";
@@ -113,5 +114,5 @@ export function withoutPrelude(file: OnnxFile, shape: readonly number[]): OnnxFi
     type: { value: { case: "tensorType", value: { elemType, shape: { dim } } } },
   });
   const node = file.graph.node.filter(({ name }, i) => i > last || !name.startsWith("prelude/"));
-  return { ...file, graph: { ...file.graph, input: [own], node } };
+  return changed(file, { graph: changed(file.graph, { input: [own], node }) });
 }
