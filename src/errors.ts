@@ -5,8 +5,19 @@
  * @module
  */
 
+/** Characters that end a line, or that a terminal obeys. */
+const CONTROL = /[\p{Cc}\u2028\u2029]+/gu;
+
+/** Most characters of a message: the longest of ours lists all operators. */
+const LONGEST_MESSAGE = 4000;
+
 /** Base of every error that names a fault in what the caller gave, not in the program. */
 export abstract class FixresError extends Error {
+  /** @param message - of one line; what a file calls its parts may stand in it, and does not break it */
+  constructor(message: string) {
+    super(message.replace(CONTROL, " ").slice(0, LONGEST_MESSAGE));
+  }
+
   // Spelled out in each class: a bundler shortens the names of constructors.
   abstract override get name(): string;
 }

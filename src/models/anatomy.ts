@@ -120,7 +120,7 @@ function lastNorm({ input }: Classifier, nodes: readonly Node[], fed: ReadonlySe
         const folded = isFoldable(node) && !nodes.some(({ op }) => OTHER_NORMS.has(op));
         return folded ? { node: null, conv: node } : null;
       }
-      next.push(...node.inputs.filter((operand) => operand !== null && fed.has(operand)).map((operand) => operand!));
+      for (const operand of node.inputs) if (operand !== null && fed.has(operand)) next.push(operand);
     }
     front = next;
   }

@@ -56,7 +56,7 @@ export function usualBatch(model: Pick<Model, "arch" | "classes" | "input">, res
   const sizes = nodesFor(Object.values(outputs)).flatMap((node) =>
     node.outputs.map(({ type, shape }) => (elements(shape) * ARRAYS[type].BYTES_PER_ELEMENT) / batch),
   );
-  return Math.min(USUAL_BATCH, Math.max(1, Math.floor(LARGEST_VALUE / Math.max(...sizes))));
+  return Math.min(USUAL_BATCH, Math.max(1, Math.floor(LARGEST_VALUE / sizes.reduce((a, b) => Math.max(a, b), 1))));
 }
 
 /** The same as a program for a session, with the model's weights. */

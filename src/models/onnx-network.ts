@@ -71,6 +71,11 @@ function pictureInput(info: OnnxFile["graph"]["input"][number], where: string): 
   const [height, width] = channels === 1 ? [sizes[2]!, sizes[3]!] : [sizes[1]!, sizes[2]!];
   if (height !== null && width !== null && height !== width)
     throw new DataError(`input "${name}" of ${where} is ${height} x ${width}; square pictures are needed.`);
+  const fixed = [height, width, sizes[0] ?? null].filter((size) => size !== null);
+  if (!fixed.every((size) => size >= 1 && size <= LARGEST_SIDE))
+    throw new DataError(
+      `input "${name}" of ${where} is ${showShape(sizes.map((size) => size ?? -1)).replaceAll("-1", "?")}; 1 to ${LARGEST_SIDE} pictures and pixels a side are supported.`,
+    );
   return {
     name,
     layout: channels === 1 ? "NCHW" : "NHWC",
@@ -79,6 +84,9 @@ function pictureInput(info: OnnxFile["graph"]["input"][number], where: string): 
     batch: sizes[0] ?? null,
   };
 }
+
+/** Of pictures, px; a batch of which nobody has the memory for begins far below. */
+const LARGEST_SIDE = 2 ** 14;
 
 /** ONNX's numbers for the element types that pictures have. */
 const FLOAT = 1;
@@ -126,14 +134,15 @@ function normalizedAs(
 
 /** A score a class, [batch, classes], before a softmax. */
 function scores(output: Value, name: string, batch: number): Value {
-  const { source, shape, type } = output;
-  if (source.kind === "node" && source.node.op === "Softmax") return scores(source.node.inputs[0]!, name, batch);
+  let value = output;
+  while (value.source.kind === "node" && value.source.node.op === "Softmax") value = value.source.node.inputs[0]!;
+  const { shape, type } = value;
   const long = shape.filter((n, axis) => axis > 0 && n > 1);
   if (type !== "float32" || shape[0] !== batch || long.length > 1) {
     throw new DataError(
-      `the output "${output.name}" of ${name} is ${type} ${showShape(shape)} for ${batch} pictures; a classifier gives float32 [N, classes].`,
+      `the output "${value.name}" of ${name} is ${type} ${showShape(shape)} for ${batch} pictures; a classifier gives float32 [N, classes].`,
     );
   }
   const classes = long[0] ?? 1;
-  return shape.length === 2 ? output : new GraphBuilder([output.name]).reshape(output, [batch, classes]);
+  return shape.length === 2 ? value : new GraphBuilder([value.name]).reshape(value, [batch, classes]);
 }

@@ -94,7 +94,7 @@ export function insideNormalization(
   tensors: ReadonlyMap<string, Tensor>,
 ): InsideNormalization | null {
   const { graph } = onnxGraph(network, { resolution: ownResolution(network), batch: network.input.batch ?? 1 });
-  const nodes = nodesFor(Object.values(graph.outputs));
+  const uses = usesOf(nodesFor(Object.values(graph.outputs)));
   let value: Value = graph.inputs[0]!;
   /** y = factor x + shift, a channel each. */
   let [factor, shift] = [
@@ -103,9 +103,8 @@ export function insideNormalization(
   ];
   let steps = 0;
   for (;;) {
-    const uses = nodes.filter(({ inputs }) => inputs.includes(value));
-    const [node] = uses;
-    if (node === undefined || uses.length > 1) break;
+    const [node, another] = uses.get(value) ?? [];
+    if (node === undefined || another !== undefined) break;
     const moved = PASSED.has(node.op) ? { factor, shift } : affine(node, value, factor, shift, tensors);
     if (moved === null) break;
     if (!PASSED.has(node.op)) steps++;
@@ -118,6 +117,19 @@ export function insideNormalization(
   const range = Math.max(...mean.map(Math.abs), ...std.map(Math.abs)) > 3 ? "0..255" : "0..1";
   const shown = (values: readonly number[]): string => values.map((v) => Number(v.toPrecision(4))).join(" ");
   return { mean, std, range, summary: `mean ${shown(mean)}, std ${shown(std)}` };
+}
+
+/** The nodes that use each value. */
+function usesOf(nodes: readonly Node[]): ReadonlyMap<Value | null, readonly Node[]> {
+  const uses = new Map<Value | null, Node[]>();
+  for (const node of nodes) {
+    for (const input of new Set(node.inputs)) {
+      const known = uses.get(input);
+      if (known === undefined) uses.set(input, [node]);
+      else known.push(node);
+    }
+  }
+  return uses;
 }
 
 const PASSED: ReadonlySet<string> = new Set(["Cast", "Identity", "Transpose"]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { run } from "../engine.testing.js";
 import { ShapeError, UnsupportedOperatorError } from "../errors.js";
-import { GraphBuilder, nodesFor, printGraph } from "./index.js";
+import { constantData, GraphBuilder, nodesFor, printGraph } from "./index.js";
 
 describe("GraphBuilder", () => {
   it("gives the same value for the same operator on the same operands, and another for any difference", () => {
@@ -110,4 +110,10 @@ describe("GraphBuilder", () => {
       expect(() => b.op(op, [x], {}, "n")).toThrow(`operator "${op}" of node "n" is not supported. Supported: Abs, `);
     }
   });
+});
+
+it("keeps int64's bounds, which numbers round away from zero, and refuses fractions", () => {
+  const b = new GraphBuilder();
+  expect(constantData(b.ints([2 ** 63, -(2 ** 63)]))).toEqual(BigInt64Array.of(2n ** 63n - 1n, -(2n ** 63n)));
+  expect(() => b.ints([1, 0.5])).toThrow("[1, 0.5] are no shape, axes, bounds or pads; whole numbers are needed.");
 });

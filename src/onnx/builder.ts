@@ -101,7 +101,9 @@ export class GraphBuilder {
 
   /** A vector of int64, as ONNX takes shapes and axes. */
   ints(values: readonly number[]): Value {
-    return this.constant(BigInt64Array.from(values, BigInt), "int64", [values.length], "ints");
+    if (!values.every(Number.isInteger))
+      throw new ShapeError(`[${values.join(", ")}] are no shape, axes, bounds or pads; whole numbers are needed.`);
+    return this.constant(BigInt64Array.from(values, int64), "int64", [values.length], "ints");
   }
 
   /**
@@ -295,6 +297,14 @@ export class GraphBuilder {
     this.names.set(name, count + 1);
     return count === 0 ? name : this.unique(`${name}_${count}`);
   }
+}
+
+/** The bounds of int64, which exporters write for "to the end"; as numbers they are rounded away from zero. */
+const [LOWEST, HIGHEST] = [-(2n ** 63n), 2n ** 63n - 1n];
+
+function int64(value: number): bigint {
+  const whole = BigInt(value);
+  return whole > HIGHEST ? HIGHEST : whole < LOWEST ? LOWEST : whole;
 }
 
 /** Text that differs wherever two elements do; -0 is printed as 0 otherwise. */

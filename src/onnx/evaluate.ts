@@ -98,7 +98,7 @@ const EVALUATE: Readonly<Record<string, Evaluate>> = {
       ),
     );
   },
-  Concat: (operands, { axis }, result) => {
+  Concat: (operands, { axis = 0 }, result) => {
     const along = fromEnd(Number(axis), result.length);
     return placed(result, (coordinates) => {
       const own = [...coordinates];
@@ -173,7 +173,12 @@ export function evaluated(
     );
   }
   const values = evaluate(operands, attributes, result.shape);
-  if (values.length !== elements(result.shape) || (result.type === "int64" && !values.every(Number.isFinite)))
+  // A place outside an operand holds nothing; the engine says what it thinks of that.
+  if (
+    values.length !== elements(result.shape) ||
+    values.includes(undefined as never) ||
+    (result.type === "int64" && !values.every(Number.isFinite))
+  )
     return null;
   return stored(values, result);
 }

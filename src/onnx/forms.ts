@@ -2,13 +2,14 @@
  * How other opsets, and exporters, write what graphs here have: attributes that became operands, operators that are others put
  * together, sizes that are computed from shapes. Each form is written anew in opset 18 while a model is read.
  */
-import { DataError, UnsupportedOperatorError } from "../errors.js";
+import { DataError, ShapeError, UnsupportedOperatorError } from "../errors.js";
 import { attributesOf, constantOf } from "./attributes.js";
 import type { GraphBuilder } from "./builder.js";
-import { axisOf, constantData, elements, type Value } from "./graph.js";
+import { changed } from "./changed.js";
+import { axisOf, constantData, elements, showShape, type Value } from "./graph.js";
 import { OPERATORS } from "./operators/index.js";
 import type { AttributeProto, NodeProto } from "./proto/onnx_pb.js";
-import { storedTensor } from "./tensors.js";
+import { shapeOf, storedTensor } from "./tensors.js";
 
 /** A node of a model that is being read. */
 export interface Use {
@@ -40,7 +41,7 @@ function operand(use: Use, i: number): Value {
 /** The same operator with some attributes taken away and further operands. */
 function withOperands(use: Use, gone: readonly string[], inputs: readonly (Value | null)[]): readonly Value[] {
   const { b, node, name } = use;
-  const rest = { ...node, attribute: node.attribute.filter((given) => !gone.includes(given.name)) };
+  const rest = changed(node, { attribute: node.attribute.filter((given) => !gone.includes(given.name)) });
   return b.op(node.opType, inputs, attributesOf(rest, name), name);
 }
 
@@ -73,7 +74,7 @@ const explicitPads: Form = (use) => {
   if (mode === "NOTSET" || operand(use, 0).shape.length !== 4) return null;
   const kernel = ints(use, "kernel_shape") ?? inputs[1]?.shape.slice(2) ?? [];
   if (kernel.length !== 2) return null;
-  const rest = { ...node, attribute: node.attribute.filter((a) => !["auto_pad", "pads"].includes(a.name)) };
+  const rest = changed(node, { attribute: node.attribute.filter((a) => !["auto_pad", "pads"].includes(a.name)) });
   const pads = mode === "VALID" ? [0, 0, 0, 0] : samePads(use, kernel, mode === "SAME_LOWER");
   if (!["VALID", "SAME_UPPER", "SAME_LOWER"].includes(mode)) return null;
   return b.op(node.opType, inputs, { ...attributesOf(rest, name), pads }, name);
@@ -101,7 +102,9 @@ const batchNormalization: Form = (use) => {
     );
   }
   if (opset >= 14) return null;
-  const rest = { ...node, attribute: node.attribute.filter((given) => ["epsilon", "momentum"].includes(given.name)) };
+  const rest = changed(node, {
+    attribute: node.attribute.filter((given) => ["epsilon", "momentum"].includes(given.name)),
+  });
   return b.op(
     "BatchNormalization",
     inputs,
@@ -120,6 +123,8 @@ const split: Form = (use) => {
   const even = Math.ceil(x.shape[axis]! / count);
   const lengths =
     ints(use, "split") ?? (listed ? Array.from(listed as ArrayLike<number | bigint>, Number) : Array(count).fill(even));
+  if (lengths.length !== count)
+    throw new ShapeError(`Split "${name}" has ${lengths.length} lengths for ${count} parts.`);
   let start = 0;
   return lengths.map((length: number) => {
     const part = b.slice(x, { axes: [axis], starts: [start], ends: [start + length] });
@@ -147,7 +152,12 @@ const groupNormalization: Form = (use) => {
   const { b, opset } = use;
   const [x, scale, bias] = [operand(use, 0), operand(use, 1), operand(use, 2)];
   const groups = int(use, "num_groups", 1);
-  const [pictures, channels] = x.shape as [number, number];
+  const [pictures = 0, channels = 0] = x.shape;
+  if (x.shape.length < 3 || groups < 1 || channels < 1 || channels % groups !== 0 || pictures < 1 || groups > 2 ** 16) {
+    throw new ShapeError(
+      `GroupNormalization "${use.name}" of ${showShape(x.shape)}: its channels do not divide into ${groups} groups.`,
+    );
+  }
   const ones = b.constant(new Float32Array(groups).fill(1), "float32", [groups]);
   const zeros = b.constant(new Float32Array(groups), "float32", [groups]);
   const flat = b.reshape(x, [pictures, groups, elements(x.shape) / (pictures * groups)]);
@@ -174,17 +184,20 @@ const constantOfShape: Form = (use) => {
   const { b, name } = use;
   const listed = constantData(operand(use, 0));
   if (listed === null) throw new UnsupportedOperatorError(`ConstantOfShape "${name}" of a shape that is computed.`);
-  const sizes = Array.from(listed as ArrayLike<number | bigint>, Number);
+  const sizes = shapeOf(Array.from(listed as ArrayLike<number | bigint>), `ConstantOfShape "${name}"`);
   const tensor = attribute(use, "value")?.t;
   const { type, binding } = tensor
     ? storedTensor(tensor, `constant "${name}"`)
     : { type: "float32" as const, binding: { kind: "data" as const, data: Float32Array.of(0) } };
-  if (binding.kind !== "data" || elements(sizes) > 2 ** 16)
+  if (binding.kind !== "data" || binding.data.length !== 1 || elements(sizes) > 2 ** 16)
     throw new UnsupportedOperatorError(`ConstantOfShape "${name}" [${sizes.join(", ")}] is not supported.`);
   const { data } = binding;
   const filled = new (data.constructor as Float32ArrayConstructor)(elements(sizes)).fill(data[0] as number);
   return [b.constant(filled, type, sizes, name)];
 };
+
+/** Inputs of a Sum, each of which becomes an Add. */
+const MOST_ADDENDS = 1024;
 
 /** Forms by ONNX's name of the operator; those that `OPERATORS` lacks are always written in others. */
 export const FORMS: Readonly<Record<string, Form>> = {
@@ -240,7 +253,14 @@ export const FORMS: Readonly<Record<string, Form>> = {
   Softmax: softmax,
   Split: split,
   Squeeze: axesAsOperand,
-  Sum: ({ b, inputs }) => [inputs.map((_, i) => inputs[i]!).reduce((sum, x) => b.add(sum, x))],
+  Sum: (use) => {
+    if (use.inputs.length > MOST_ADDENDS)
+      throw new UnsupportedOperatorError(
+        `Sum "${use.name}" has ${use.inputs.length} inputs; ${MOST_ADDENDS} are supported.`,
+      );
+    const [first, ...others] = use.inputs.map((_, i) => operand(use, i));
+    return [others.reduce((sum, x) => use.b.add(sum, x), first ?? operand(use, 0))];
+  },
   Unsqueeze: axesAsOperand,
 };
 

@@ -1,13 +1,15 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { DataError, RequestError, reason, UnsupportedOperatorError } from "../errors.js";
+import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import { DataError, RequestError, reason, ShapeError, UnsupportedOperatorError } from "../errors.js";
 import { attributesOf } from "./attributes.js";
 import { GraphBuilder } from "./builder.js";
 import { evaluated } from "./evaluate.js";
 import { FORMS, isReadable } from "./forms.js";
-import { constantData, type Graph, type Shape, showShape, type TensorType, type Value } from "./graph.js";
+import { constantData, elements, type Graph, type Shape, showShape, type TensorType, type Value } from "./graph.js";
 import { OPERATORS } from "./operators/index.js";
 import {
   type GraphProto,
+  GraphProtoSchema,
   type ModelProto,
   ModelProtoSchema,
   type NodeProto,
@@ -38,6 +40,15 @@ export type OnnxFile = ModelProto & { readonly graph: GraphProto };
 /** Opsets that are read; what they write otherwise than 18 stands in `FORMS`. */
 const OPSETS = { from: 7, to: 24 } as const;
 
+/** More than any classifier has; such a graph takes seconds to read. */
+const MOST = { nodes: 20_000, initializers: 20_000, "parts of nodes": 400_000 } as const;
+
+/** Elements that are computed while a model is read: sizes and small tables. What is past them stays in the graph. */
+const MOST_EVALUATED = 2 ** 18;
+
+/** Elements of one value, and axes, past which no machine computes: 64 GB of float32. */
+const [MOST_ELEMENTS, MOST_AXES] = [2 ** 34, 64];
+
 /** Intermediate representations that this schema reads; 3 is the first to have operator sets by domain. */
 const IR_VERSIONS = { from: 3, to: 13 } as const;
 
@@ -49,14 +60,50 @@ const IR_VERSIONS = { from: 3, to: 13 } as const;
 export function decodeModel(bytes: Uint8Array): OnnxFile {
   let model: ModelProto;
   try {
+    checkSize(bytes);
     model = fromBinary(ModelProtoSchema, bytes);
   } catch (error) {
+    if (error instanceof DataError) throw error;
     throw new DataError(`this is no ONNX model: ${reason(error)}.`);
   }
   if (model.graph === undefined) throw new DataError("this is no ONNX model: it has no graph.");
   checkedVersion(model);
   checkOperators(model.graph);
   return model as OnnxFile;
+}
+
+/**
+ * Fails where a graph has more than any classifier, before it is decoded: what is a byte or two in the file takes a hundred in memory,
+ * and much time.
+ */
+function checkSize(bytes: Uint8Array): void {
+  const found = { nodes: 0, initializers: 0, "parts of nodes": 0 };
+  const { node, initializer } = GraphProtoSchema.field;
+  forEachField(bytes, (number, graph) => {
+    if (number !== ModelProtoSchema.field.graph.number) return;
+    forEachField(graph, (inner, content) => {
+      if (inner === initializer.number) found.initializers++;
+      if (inner !== node.number) return;
+      found.nodes++;
+      forEachField(content, () => {
+        found["parts of nodes"]++;
+      });
+    });
+  });
+  for (const [what, most] of Object.entries(MOST) as [keyof typeof MOST, number][]) {
+    if (found[what] > most)
+      throw new DataError(`this is no classifier: it has ${found[what]} ${what}, where ${most} are supported.`);
+  }
+}
+
+/** Each field of a message that holds bytes, such as another message. */
+function forEachField(bytes: Uint8Array, visit: (number: number, content: Uint8Array) => void): void {
+  const reader = new BinaryReader(bytes);
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag();
+    if (type === WireType.LengthDelimited) visit(number, reader.bytes());
+    else reader.skip(type, number);
+  }
 }
 
 /** What travels with a model beside its graph. */
@@ -107,11 +154,13 @@ function checkOperators({ node: nodes }: GraphProto): void {
     unknown.set(name, (unknown.get(name) ?? 0) + 1);
   }
   if (unknown.size === 0) return;
+  const shown = 20;
   const listed = [...unknown]
+    .slice(0, shown)
     .map(([name, count]) => `"${name}" (${count} ${count === 1 ? "node" : "nodes"})`)
     .join(", ");
   throw new UnsupportedOperatorError(
-    `the model has operators that are not supported: ${listed}. Supported: ${[...new Set([...Object.keys(OPERATORS), ...Object.keys(FORMS)])].sort().join(", ")}.`,
+    `the model has operators that are not supported: ${listed}${unknown.size > shown ? `, and ${unknown.size - shown} more` : ""}. Supported: ${[...new Set([...Object.keys(OPERATORS), ...Object.keys(FORMS)])].sort().join(", ")}.`,
   );
 }
 
@@ -139,6 +188,8 @@ class Reading {
   private readonly values = new Map<string, Value>();
   /** Results that nodes have beyond those that are supported, and what to say where one is needed. */
   private readonly absent = new Map<string, string>();
+  /** Elements of constants that were computed so far. */
+  private evaluated = 0;
   /** Values that depend on an input. */
   private readonly fed = new Set<Value>();
   /** Numbers of pictures, declared and asked for, where these differ. */
@@ -230,12 +281,20 @@ class Reading {
     return results.map((result) => this.known(result));
   }
 
-  /** A result that is computed from constants alone, as a constant. */
+  /** A result that is computed from constants alone, as a constant. @throws {ShapeError} for one that is absurdly large */
   private known(result: Value): Value {
     const { source, type, shape, name } = result;
+    if (shape.length > MOST_AXES || elements(shape) > MOST_ELEMENTS) {
+      const shown = shape.length > MOST_AXES ? `${shape.length} axes` : showShape(shape);
+      throw new ShapeError(
+        `"${name}" would have ${shown}; at most ${MOST_AXES} axes and ${MOST_ELEMENTS} elements are supported.`,
+      );
+    }
     if (source.kind !== "node" || source.node.outputs.length > 1) return result;
     const { op, inputs, attributes } = source.node;
+    if (this.evaluated > MOST_EVALUATED) return result;
     const data = evaluated(op, inputs, attributes, result);
+    this.evaluated += data?.length ?? 0;
     return data === null ? result : this.b.constant(data, type, shape, name);
   }
 

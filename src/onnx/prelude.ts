@@ -1,5 +1,6 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { attributeProto } from "./attributes.js";
+import { changed } from "./changed.js";
 import type { Attributes } from "./graph.js";
 import { OPERATORS, type OperatorName } from "./operators/index.js";
 import { TYPE_CODES } from "./operators/layout.js";
@@ -107,5 +108,5 @@ export function withoutPrelude(file: OnnxFile): OnnxFile {
   const last = graph.node.findIndex(({ output }) => inside !== undefined && output.includes(inside.name));
   if (inside === undefined || last < 0) return file;
   const node = graph.node.filter(({ name }, i) => i > last || !name.startsWith("prelude/"));
-  return { ...file, graph: { ...graph, input: [inside], node } };
+  return changed(file, { graph: changed(graph, { input: [inside], node }) });
 }

@@ -24,9 +24,9 @@ export function dataType(code: number, what: string): DataType {
 }
 
 /** Dimensions as numbers. @throws {DataError} where one is negative, or all of them together are absurd */
-export function shapeOf(dimensions: readonly bigint[], what: string): number[] {
+export function shapeOf(dimensions: readonly (bigint | number)[], what: string): number[] {
   const shape = dimensions.map(Number);
-  if (shape.some((n) => n < 0) || !Number.isSafeInteger(elements(shape)))
+  if (shape.some((n) => !Number.isInteger(n) || n < 0) || !Number.isSafeInteger(elements(shape)))
     throw new DataError(`${what} has the shape [${dimensions.join(", ")}], which no tensor has.`);
   return shape;
 }

@@ -1,4 +1,5 @@
 import { create, toBinary } from "@bufbuild/protobuf";
+import { changed } from "./changed.js";
 import type { OnnxFile } from "./parse.js";
 import {
   ModelProtoSchema,
@@ -8,6 +9,9 @@ import {
   TensorProto_DataType,
 } from "./proto/onnx_pb.js";
 import { type StoredBinding, storedTensor } from "./tensors.js";
+
+/** Bytes of copies that shared weights become, at most; what is past them stays shared. */
+const MOST_COPIED = 2 ** 28;
 
 /** Fewer elements are a setting, such as a scale, not weights. */
 const FEWEST = 16;
@@ -23,28 +27,36 @@ export function withOwnWeights(file: OnnxFile): OnnxFile {
     const tensor = opType === "Constant" ? attribute[0]?.t : opType === "Identity" ? initializers.get(input[0]!) : null;
     if (!tensor || name === undefined || !isWeight(tensor)) return true;
     if (opType === "Constant" && tensor.dims.reduce((product, n) => product * n, 1n) <= FEWEST) return true;
-    initializers.set(name, { ...tensor, name });
+    initializers.set(name, changed(tensor, { name }));
     return false;
   });
-  const used = new Set<string>();
-  const own = nodes.map((node) => ({
-    ...node,
-    input: node.input.map((name) => {
+  const used = new Map<string, number>();
+  let copied = 0;
+  const own = nodes.map((node) => {
+    const input = node.input.map((name) => {
       const tensor = initializers.get(name);
       if (tensor === undefined || !isWeight(tensor)) return name;
-      if (!used.has(name)) {
-        used.add(name);
-        return name;
-      }
-      let copy = name;
-      for (let i = 1; used.has(copy) || initializers.has(copy); i++) copy = `${name}_${i}`;
-      initializers.set(copy, { ...tensor, name: copy });
-      used.add(copy);
+      const uses = used.get(name);
+      used.set(name, 1);
+      copied += uses === undefined ? 0 : bytesOf(tensor);
+      if (uses === undefined || copied > MOST_COPIED) return name;
+      let i = uses;
+      while (used.has(`${name}_${i}`) || initializers.has(`${name}_${i}`)) i++;
+      const copy = `${name}_${i}`;
+      initializers.set(copy, changed(tensor, { name: copy }));
+      used.set(name, i + 1).set(copy, 1);
       return copy;
-    }),
-  }));
-  return { ...file, graph: { ...file.graph, node: own, initializer: [...initializers.values()] } };
+    });
+    return changed(node, { input });
+  });
+  return withGraph(file, { node: own, initializer: [...initializers.values()] });
 }
+
+const bytesOf = ({ rawData, floatData }: TensorProto): number => rawData.length + 4 * floatData.length;
+
+/** The model with something else in its graph. */
+const withGraph = (file: OnnxFile, fields: Partial<OnnxFile["graph"]>): OnnxFile =>
+  changed(file, { graph: changed(file.graph, fields) });
 
 const isWeight = ({ dataType, dims }: TensorProto): boolean =>
   dataType === TensorProto_DataType.FLOAT && dims.length > 0;
@@ -72,9 +84,9 @@ export function externalSettings({ graph }: OnnxFile): ExternalTensor[] {
 export function internalized(file: OnnxFile, values: ReadonlyMap<string, Uint8Array>): OnnxFile {
   const initializer = file.graph.initializer.map((tensor) => {
     const rawData = values.get(tensor.name);
-    return rawData === undefined ? tensor : { ...tensor, ...inside(rawData) };
+    return rawData === undefined ? tensor : changed(tensor, inside(rawData));
   });
-  return { ...file, graph: { ...file.graph, initializer } };
+  return withGraph(file, { initializer });
 }
 
 /** What a tensor's data are once they are in the model. */
@@ -98,13 +110,9 @@ export function withValues(
   const initializer = file.graph.initializer.map((tensor) => {
     const data = values.get(tensor.name);
     if (data === undefined) return tensor;
-    return { ...tensor, ...inside(new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)) };
+    return changed(tensor, inside(new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)));
   });
   const kept = file.metadataProps.filter(({ key }) => !Object.hasOwn(metadata, key));
   const added = Object.entries(metadata).map(([key, value]) => create(StringStringEntryProtoSchema, { key, value }));
-  return toBinary(ModelProtoSchema, {
-    ...file,
-    graph: { ...file.graph, initializer },
-    metadataProps: [...kept, ...added],
-  });
+  return toBinary(ModelProtoSchema, changed(withGraph(file, { initializer }), { metadataProps: [...kept, ...added] }));
 }

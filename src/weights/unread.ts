@@ -30,6 +30,7 @@ export async function openUnread(path: string): Promise<ReadonlyMap<string, Tens
             converted ??= view(file.bytes(), location).data;
             return converted;
           },
+          // Behind `data`: a copy by spreading has read that first, so it has no place.
           get place(): TensorPlace | null {
             return type === "bfloat16" || !file.isUnread() ? null : { path, offset, length };
           },

@@ -9,7 +9,7 @@ it("reaches a page as a few kilobytes, with nothing of Node's and no package but
     'import("onnxruntime-web/webgpu")',
   ]);
   expect(code).not.toMatch(/\b(?:process|Buffer|require)\b/);
-  // 18 kB and 7 kB when this was written (docs/WEB.md).
-  expect(Buffer.byteLength(code)).toBeLessThan(18_750);
-  expect(gzipSync(code).length).toBeLessThan(7_750);
+  // 18 kB and 8 kB when this was written (docs/WEB.md).
+  expect(Buffer.byteLength(code)).toBeLessThan(19_000);
+  expect(gzipSync(code).length).toBeLessThan(8_250);
 });

@@ -40,6 +40,9 @@ export function sameType(call: Call, a: Value, b: Value): void {
   if (a.type !== b.type) reject(call, `operands are ${a.type} and ${b.type}; cast one of them.`);
 }
 
+/** More than any list of sizes, axes or pads has. */
+const MOST_NUMBERS = 1024;
+
 /** The integers of a constant input such as the shape of Reshape or the axes of ReduceSum. */
 export function constantInts(call: Call, i: number): number[] {
   const data = constantData(required(call, i));
@@ -49,6 +52,8 @@ export function constantInts(call: Call, i: number): number[] {
       `input ${i} is computed by the graph; only constants are supported there, since every shape must be known.`,
     );
   }
+  if (data.length > MOST_NUMBERS)
+    reject(call, `input ${i} has ${data.length} numbers, where a few an axis are needed.`);
   return Array.from(data as ArrayLike<number | bigint>, Number);
 }
 
