@@ -91,7 +91,7 @@ export function withEngine(to: Command): Command {
     .addOption(
       new Option(
         "--on-bad-image <action>",
-        "what an unreadable picture does: it is left out (skip) and listed too (record)",
+        "an unreadable picture ends the run (fail, stop), is left out (skip), or left out and listed (record)",
       )
         .choices(ON_BAD_IMAGE)
         .default("fail"),
@@ -126,13 +126,14 @@ export async function openModel(path: string, { mean, std }: PreprocessingOption
   return { ...model, input: { ...model.input, mean: mean ?? model.input.mean, std: std ?? model.input.std } };
 }
 
-export const EXIF_ORIENTATION = [
-  "--exif-orientation",
-  "turn pictures as their EXIF block says (default: the model's)",
-] as const;
+/** Whether pictures are turned, which an option may say either way. */
+export const withExifOrientation = (to: Command): Command =>
+  to
+    .option("--exif-orientation", "turn pictures as their EXIF block says (default: the model's)")
+    .option("--no-exif-orientation", "leave pictures as they are stored");
 
 export function withPreprocessing(to: Command): Command {
-  return to
+  return withExifOrientation(to)
     .option("--resolution <px>", "test resolution (default: the model's)", positiveInteger)
     .option("--crop-ratio <c>", "crop's side over the resized shorter side (default: the model's)", positiveNumber)
     .addOption(new Option("--interpolation <filter>", "resampling filter (default: the model's)").choices(FILTERS))
@@ -144,7 +145,6 @@ export function withPreprocessing(to: Command): Command {
         TRANSFORMS,
       ),
     )
-    .option(...EXIF_ORIENTATION)
     .addOption(
       new Option("--mean <r,g,b>", "means of the channels, 0 to 1 (default: the model's)").argParser(channels(false)),
     )

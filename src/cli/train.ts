@@ -33,7 +33,7 @@ const base = cli.command("train", "Train a network from scratch, or on from a mo
 ]);
 
 export const trainCommand = cli
-  .withEngine(base)
+  .withExifOrientation(cli.withEngine(base))
   .argument("<arch>", "architecture, such as efficientnet_b0, or a model directory to train on from")
   .requiredOption("--data <dir>", "directory with train/ and val/: folders a class, tars, Parquet, ... (docs/DATA.md)")
   .requiredOption("--out <dir>", "directory of the run; one that is there goes on")
@@ -43,7 +43,6 @@ export const trainCommand = cli
   .option("--test-resolution <px>", "resolution of the validation (default: the training's)", cli.positiveInteger)
   .option("--crop-ratio <c>", "crop ratio of the validation (default: 0.875)", cli.positiveNumber)
   .addOption(new Option("--interpolation <filter>", "resampling filter (default: bicubic)").choices(FILTERS))
-  .option(...cli.EXIF_ORIENTATION)
   .option("--epochs <n>", "epochs (default: 30)", cli.positiveInteger)
   .option("--seed <n>", "seed of weights, order, crops and noise (default: 0)", cli.nonNegativeInteger)
   .addOption(new Option("--optimizer <name>", "optimizer (default: sgd)").choices(OPTIMIZERS))
