@@ -3,8 +3,9 @@ import { readFileSync } from "node:fs";
 import { z } from "zod";
 import type { Source } from "../../data/index.js";
 import { CROP_MODES } from "../../data/index.js";
-import { type Model, modelFingerprint, parametersOfModel, usualBatch } from "../../models/index.js";
+import { type Model, modelFingerprint, parametersOfModel } from "../../models/index.js";
 import { DEVICES, ENGINE_VERSION } from "../../runtime/index.js";
+import { batchOf } from "../computing.js";
 import type { EvaluateOptions } from "../evaluate.js";
 import type { Truth } from "../metrics.js";
 import { protocolOf } from "../protocol.js";
@@ -83,7 +84,7 @@ export function recordHead(
       ...preprocessing,
       mean: [...mean],
       std: [...std],
-      batchSize: options.batchSize ?? usualBatch(model, preprocessing.resolution),
+      batchSize: batchOf(model, { preprocessing, ...options }),
       device: options.device ?? "cpu",
       threads: options.threads ?? null,
       onBadImage: options.onBadImage ?? "stop",
