@@ -8,9 +8,10 @@ import {
   testTransform,
 } from "../data/index.js";
 import { percent } from "../format.js";
-import { inferenceProgram, type Model, possibleBatch, usualBatch } from "../models/index.js";
+import { inferenceProgram, type Model } from "../models/index.js";
 import { type Progress, silent } from "../progress.js";
-import { openSession, runEach, type Session, type SessionOptions } from "../runtime/index.js";
+import { runEach, type SessionOptions } from "../runtime/index.js";
+import { aheadOf, openComputing } from "./computing.js";
 import { type Details, detailedTally, type Scored } from "./details.js";
 import { scoreLogits, type Truth } from "./metrics.js";
 import { notesOn, protocolOf } from "./protocol.js";
@@ -24,7 +25,7 @@ export interface ScoreLog {
 
 export interface EvaluateOptions extends Pick<SessionOptions, "device" | "threads"> {
   readonly preprocessing: TestPreprocessing;
-  /** Pictures a run; 16 unless given, fewer where the network makes very much of each. */
+  /** Pictures a run; 4 on a CPU and 16 elsewhere unless given, fewer where the network makes very much of each. */
   readonly batchSize?: number;
   /** What a picture that cannot be read does; `fail` unless given. */
   readonly onBadImage?: OnBadImage;
@@ -71,7 +72,8 @@ export async function evaluate(model: Model, source: Source, options: EvaluateOp
     end = scored.end;
   };
   for await (const scored of log?.kept() ?? []) count(scored);
-  const computing = end < source.samples.length ? await openComputing(model, options) : null;
+  const computing =
+    end < source.samples.length ? await openComputing(model, options, (size) => inferenceProgram(model, size)) : null;
   const task = progress.start(options.task ?? "evaluate", source.samples.length, "pictures", end);
   const started = performance.now();
   try {
@@ -92,35 +94,22 @@ export async function evaluate(model: Model, source: Source, options: EvaluateOp
     return { ...found, preprocessing, correct: sums.correct(), bad, seconds, imagesPerSecond, notes };
   } finally {
     task.end();
-    await computing?.session.dispose();
+    await computing?.pool.dispose();
   }
-}
-
-interface Computing {
-  readonly session: Session;
-  readonly batchSize: number;
-}
-
-async function openComputing(model: Model, options: EvaluateOptions): Promise<Computing> {
-  const { device, threads, preprocessing } = options;
-  const { resolution } = preprocessing;
-  const batchSize = possibleBatch(model, { resolution, batch: options.batchSize ?? usualBatch(model, resolution) });
-  const program = inferenceProgram(model, { resolution, batch: batchSize });
-  return { session: await openSession(program, { device, threads }), batchSize };
 }
 
 /** The scores of a source's pictures from position `start` on, batch by batch. */
 async function* score(
-  { session, batchSize }: Computing,
+  { pool, batchSize }: Awaited<ReturnType<typeof openComputing>>,
   model: Model,
   source: Source,
   start: number,
   { preprocessing, truth, onBadImage, cache, signal }: EvaluateOptions,
 ): AsyncGenerator<Scored> {
   const transform = testTransform(preprocessing);
-  const order = { seed: 0, epoch: 0, shuffle: false, start };
+  const order = { seed: 0, epoch: 0, shuffle: false, start, ahead: aheadOf(batchSize, pool.parallel) };
   const batches = loadBatches(source, { transform, batchSize, ...order, onBadImage, cache, signal });
-  for await (const { batch, results } of runEach(session, batches, ({ pixels }) => ({ pixels }))) {
+  for await (const { batch, results } of runEach(pool, batches, ({ pixels }) => ({ pixels }))) {
     const { labels, samples, count, bad, end } = batch;
     const answers = truth === undefined ? labels : Array.from(samples, (sample) => truth[sample]!);
     const logits = competing(results.logits as Float32Array, model, source);

@@ -3,11 +3,12 @@ import { join } from "node:path";
 import { type BadPicture, loadBatches, type Source, testTransform } from "../data/index.js";
 import { DataError, UnsupportedOperatorError } from "../errors.js";
 import { writeFileAtomic } from "../files.js";
-import { anatomyOf, inferenceGraph, type Model, possibleBatch, usualBatch, withWeights } from "../models/index.js";
+import { anatomyOf, inferenceGraph, type Model, withWeights } from "../models/index.js";
 import { elements, type Graph, showShape } from "../onnx/index.js";
 import { silent } from "../progress.js";
-import { openSession, runEach } from "../runtime/index.js";
+import { runEach } from "../runtime/index.js";
 import { createNpy } from "../weights/index.js";
+import { aheadOf, batchOf, openComputing } from "./computing.js";
 import type { EvaluateOptions } from "./evaluate.js";
 import { recordHead } from "./records/index.js";
 
@@ -45,12 +46,11 @@ export async function extract(
   options: Omit<EvaluateOptions, "truth" | "log">,
 ): Promise<Extraction> {
   const { preprocessing, onBadImage, cache, signal, device, threads, progress = silent } = options;
-  const { resolution } = preprocessing;
   for (const { name: own } of source.samples)
     if (/[\r\n]/.test(own)) throw new DataError(`"${own}" has a line break in its name; rename the picture.`);
-  const batchSize = possibleBatch(model, { resolution, batch: options.batchSize ?? usualBatch(model, resolution) });
-  const graph = withFeatures(inferenceGraph(model, { resolution, batch: batchSize }));
-  const width = elements(graph.outputs.features!.shape) / batchSize;
+  const batch = batchOf(model, { preprocessing, device, batchSize: options.batchSize });
+  const graph = withFeatures(inferenceGraph(model, { resolution: preprocessing.resolution, batch }));
+  const width = elements(graph.outputs.features!.shape) / batch;
   const classes = model.classes.length;
   const paths = Object.fromEntries(
     Object.entries(FILES).map(([key, file]) => [key, join(directory, file)]),
@@ -58,7 +58,8 @@ export async function extract(
 
   await mkdir(directory, { recursive: true });
   await rm(paths.head, { force: true });
-  const session = await openSession(withWeights(graph, model), { device, threads });
+  const computing = { preprocessing, device, threads, batchSize: batch };
+  const { pool, batchSize } = await openComputing(model, computing, () => withWeights(graph, model));
   const task = progress.start(options.task ?? "extract", source.samples.length, "pictures");
   const files: { commit(): Promise<void>; discard(): Promise<void> }[] = [];
   try {
@@ -70,10 +71,10 @@ export async function extract(
     files.push(softmax, features, labels);
     const names: string[] = [];
     const bad: BadPicture[] = [];
-    const order = { seed: 0, epoch: 0, shuffle: false };
+    const order = { seed: 0, epoch: 0, shuffle: false, ahead: aheadOf(batchSize, pool.parallel) };
     const transform = testTransform(preprocessing);
     const batches = loadBatches(source, { transform, batchSize, ...order, onBadImage, cache, signal });
-    for await (const { batch, results } of runEach(session, batches, ({ pixels }) => ({ pixels }))) {
+    for await (const { batch, results } of runEach(pool, batches, ({ pixels }) => ({ pixels }))) {
       const { count } = batch;
       await softmax.append(softmaxOf((results.logits as Float32Array).subarray(0, count * classes), classes));
       await features.append((results.features as Float32Array).subarray(0, count * width));
@@ -90,7 +91,7 @@ export async function extract(
   } finally {
     task.end();
     for (const file of files) await file.discard();
-    await session.dispose();
+    await pool.dispose();
   }
 }
 

@@ -1,29 +1,33 @@
+import type { Pool } from "./pool.js";
 import type { Session, Tensors } from "./session.js";
 
 /**
- * Runs a session over batches, in order. The next batch is handed over while one is computed, so that a session in a thread never
- * waits for this one; at most two batches are under way.
+ * Runs a session, or a pool of them, over batches, in order. The next batch is handed over while one is computed, so that a session
+ * in a thread never waits for this one; at most two batches a session are under way.
  * @param feeds - what a batch feeds
  * @throws what a run or the source of batches throws, when its turn comes
  */
 export async function* runEach<Batch>(
-  session: Session,
+  session: Pick<Session, "run"> & Partial<Pick<Pool, "parallel">>,
   batches: AsyncIterable<Batch>,
   feeds: (batch: Batch) => Tensors,
 ): AsyncGenerator<{ readonly batch: Batch; readonly results: Tensors }> {
-  let last: { readonly batch: Batch; readonly results: Promise<Tensors> } | null = null;
+  const most = 2 * (session.parallel ?? 1);
+  const under: { readonly batch: Batch; readonly results: Promise<Tensors> }[] = [];
   try {
     for await (const batch of batches) {
       const next = { batch, results: session.run(feeds(batch)) };
       // A failure counts when its turn comes; until then, or if it never does, it must not end the process.
       next.results.catch(() => {});
-      const ready = last;
-      last = next;
-      if (ready !== null) yield { batch: ready.batch, results: await ready.results };
+      under.push(next);
+      if (under.length < most) continue;
+      const ready = under.shift()!;
+      yield { batch: ready.batch, results: await ready.results };
     }
-    if (last !== null) yield { batch: last.batch, results: await last.results };
+    for (let ready = under.shift(); ready !== undefined; ready = under.shift())
+      yield { batch: ready.batch, results: await ready.results };
   } finally {
     // Whoever leaves early may dispose of the session at once.
-    await last?.results.catch(() => {});
+    await Promise.allSettled(under.map(({ results }) => results));
   }
 }

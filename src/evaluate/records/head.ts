@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { CROP_MODES, ON_BAD_IMAGE, type Source } from "../../data/index.js";
-import { type Model, modelFingerprint, parametersOfModel, usualBatch } from "../../models/index.js";
+import { type Model, modelFingerprint, parametersOfModel } from "../../models/index.js";
 import { DEVICES, ENGINE_VERSION } from "../../runtime/index.js";
+import { batchOf } from "../computing.js";
 import type { EvaluateOptions } from "../evaluate.js";
 import type { Truth } from "../metrics.js";
 import { protocolOf } from "../protocol.js";
@@ -84,7 +85,7 @@ export function recordHead(
       ...(source.competing && { competing: source.competing }),
       mean: [...mean],
       std: [...std],
-      batchSize: options.batchSize ?? usualBatch(model, preprocessing.resolution),
+      batchSize: batchOf(model, { preprocessing, ...options }),
       device: options.device ?? "cpu",
       threads: options.threads ?? null,
       onBadImage: options.onBadImage ?? "fail",

@@ -1,0 +1,65 @@
+import { availableParallelism } from "node:os";
+import type { TestPreprocessing } from "../data/index.js";
+import { type Model, possibleBatch, usualBatch } from "../models/index.js";
+import { elements } from "../onnx/index.js";
+import { openPool, type Pool, type Program, type SessionOptions } from "../runtime/index.js";
+
+export interface ComputingOptions extends Pick<SessionOptions, "device" | "threads"> {
+  readonly preprocessing: TestPreprocessing;
+  readonly batchSize?: number;
+}
+
+/** Pictures a run on a CPU: their activations stay in a core's cache, and runs are long enough for what passes between threads. */
+const CPU_BATCH = 4;
+
+/** Sessions at most; decoding, which is this thread's, cannot feed more of the smallest network. */
+const MOST_SESSIONS = 8;
+
+/** Weights, bytes, above which there is one session, since each has its own copy of most. */
+const LARGE_WEIGHTS = 2 ** 28;
+
+/** Pictures a run, where the network lets one choose: the same on any machine, since results may depend on it in their last digits. */
+export function batchOf(model: Model, { preprocessing, device = "cpu", batchSize }: ComputingOptions): number {
+  const { resolution } = preprocessing;
+  const usual = usualBatch(model, resolution);
+  return possibleBatch(model, {
+    resolution,
+    batch: batchSize ?? (device === "cpu" ? Math.min(CPU_BATCH, usual) : usual),
+  });
+}
+
+/**
+ * How the threads of a CPU are divided: into sessions of one thread each, as long as neither their activations nor their weights take
+ * much memory.
+ * @param batch - pictures a run  @param usual - pictures whose activations may be in memory
+ */
+export function division(
+  threads: number,
+  { batch, usual, weightBytes }: { batch: number; usual: number; weightBytes: number },
+): { count: number; threads: number } {
+  const fitting = weightBytes > LARGE_WEIGHTS ? 1 : Math.max(1, Math.floor((2 * usual) / batch));
+  const count = Math.min(threads, MOST_SESSIONS, fitting);
+  return { count, threads: Math.floor(threads / count) };
+}
+
+/**
+ * Opens what computes batches of pictures.
+ * @param program - of a batch size
+ */
+export async function openComputing(
+  model: Model,
+  options: ComputingOptions,
+  program: (size: { readonly resolution: number; readonly batch: number }) => Program,
+): Promise<{ readonly pool: Pool; readonly batchSize: number }> {
+  const { device = "cpu", threads = availableParallelism(), preprocessing } = options;
+  const { resolution } = preprocessing;
+  const batch = batchOf(model, options);
+  const weightBytes = [...model.tensors.values()].reduce((sum, { shape }) => sum + 4 * elements(shape), 0);
+  const divided = division(threads, { batch, usual: usualBatch(model, resolution), weightBytes });
+  const sessions = device === "cpu" ? divided : { count: 1, threads: options.threads };
+  return { pool: await openPool(program({ resolution, batch }), { device, ...sessions }), batchSize: batch };
+}
+
+/** Batches that the loader makes ahead, so that as many pictures wait for large batches as for small ones. */
+export const aheadOf = (batchSize: number, parallel: number): number =>
+  Math.max(2 * parallel, Math.ceil(32 / batchSize));
