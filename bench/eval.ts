@@ -72,7 +72,7 @@ async function main(): Promise<void> {
       ...{ name, command: "taskset", env: { LD_PRELOAD: PRELOAD } },
       args: ["-c", "0-1", PYTHON!, peer, directory, ...more],
     });
-    const theirs = PYTHON === undefined ? [] : [timm("timm, compiled", "--compile"), timm("timm")];
+    const theirs = PYTHON === undefined ? [] : [timm("timm")];
     const found = rounds([ours("fixres"), ours("decoding"), ours("inference"), ...theirs], 5);
     report(`evaluation of B0 at 224 on ${PICTURES} JPEGs of 500 x 375, pictures/s`, found);
     const of = (name: string): number => median(found.get(name)!);
