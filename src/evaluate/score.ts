@@ -31,12 +31,12 @@ export interface ScoredFile extends Details {
 /** Rows that are read at a time. */
 const ROWS = 512;
 
-/** What stands for a probability of 0 in logarithms: the smallest float32 above it. */
+/** The least logarithm of a probability: that of the smallest float32 above 0. */
 const LEAST = Math.log(2 ** -149);
 
 /**
  * Scores a .npy file of probabilities, [n, classes] of float32 or float64, whoever made it, without a network. Each row is divided by
- * its sum; a probability of 0 counts as 2^-149, so that no loss is above 103.3.
+ * its sum; a probability below 2^-149, the smallest float32, counts as that, so that no loss is above 103.3.
  * @throws {DataError} where it does not go with its labels, or a row holds no probabilities
  * @throws {RequestError} where nothing says what is right
  */
@@ -84,7 +84,7 @@ function logarithms(values: Float32Array | Float64Array, classes: number, first:
       const p = values[j]!;
       if (!(p >= 0 && p <= 1.001)) throw noProbabilities(path, first + start / classes, `${p} of class ${j - start}`);
       sum += p;
-      logits[j] = p === 0 ? LEAST : Math.log(p);
+      logits[j] = Math.max(LEAST, Math.log(p));
     }
     if (Math.abs(sum - 1) > 1e-2)
       throw noProbabilities(path, first + start / classes, `a sum of ${sum.toPrecision(4)}`);
