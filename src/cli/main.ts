@@ -2,20 +2,6 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { FailedError, FixresError } from "../errors.js";
-import { compareCommand } from "./compare.js";
-import { evalCommand } from "./eval.js";
-import { exportCommand } from "./export.js";
-import { extractCommand } from "./extract.js";
-import { importCommand } from "./import.js";
-import { init } from "./init.js";
-import { inspectCommand } from "./inspect.js";
-import { models } from "./models.js";
-import { predictCommand } from "./predict.js";
-import { scoreCommand } from "./score.js";
-import { sweepCommand } from "./sweep.js";
-import { trainCommand } from "./train.js";
-import { tuneCommand } from "./tune.js";
-import { verifyCommand } from "./verify.js";
 
 /** Exit codes: done, it failed, the request is wrong. */
 const DONE = 0;
@@ -26,31 +12,44 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
   version: string;
 };
 
+/** In the order of the help. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  models: async () => (await import("./models.js")).models,
+  init: async () => (await import("./init.js")).init,
+  import: async () => (await import("./import.js")).importCommand,
+  inspect: async () => (await import("./inspect.js")).inspectCommand,
+  export: async () => (await import("./export.js")).exportCommand,
+  train: async () => (await import("./train.js")).trainCommand,
+  tune: async () => (await import("./tune.js")).tuneCommand,
+  sweep: async () => (await import("./sweep.js")).sweepCommand,
+  eval: async () => (await import("./eval.js")).evalCommand,
+  extract: async () => (await import("./extract.js")).extractCommand,
+  score: async () => (await import("./score.js")).scoreCommand,
+  compare: async () => (await import("./compare.js")).compareCommand,
+  predict: async () => (await import("./predict.js")).predictCommand,
+  verify: async () => (await import("./verify.js")).verifyCommand,
+};
+
 const program = new Command("fixres")
   .description("FixRes and FixEfficientNet: train, fix and evaluate image classifiers on ONNX Runtime.")
   .version(version)
   .addHelpText("after", "\nfixres COMMAND --help tells more, with examples.");
-for (const command of [
-  models,
-  init,
-  importCommand,
-  inspectCommand,
-  exportCommand,
-  trainCommand,
-  tuneCommand,
-  sweepCommand,
-  evalCommand,
-  extractCommand,
-  scoreCommand,
-  compareCommand,
-  predictCommand,
-  verifyCommand,
-]) {
-  program.addCommand(command);
-}
+for (const command of await commandsFor(process.argv[2])) program.addCommand(command);
 for (const command of [program, ...program.commands]) command.exitOverride().showHelpAfterError(false);
 
+// Whoever reads the output may have had enough, as `head` has.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(DONE);
+});
+
 process.exitCode = await run(process.argv);
+
+/** The command that is asked for, whose modules alone are loaded; all of them for whatever is not the name of one. */
+async function commandsFor(name = ""): Promise<readonly Command[]> {
+  const chosen = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  return Promise.all((chosen === undefined ? Object.values(COMMANDS) : [chosen]).map((load) => load()));
+}
 
 async function run(argv: readonly string[]): Promise<number> {
   try {
