@@ -27,7 +27,9 @@ export async function predict(
   const wanted = options.batchSize ?? (images.length > 1 ? usualBatch(model, resolution) : 1);
   const batchSize = possibleBatch(model, { resolution, batch: Math.max(1, Math.min(wanted, images.length)) });
   const program = inferenceProgram(model, { resolution, batch: batchSize });
-  const session = await openSession(program, { device, threads });
+  // One run leaves nothing to do beside it, and a thread would first have to start.
+  const where = images.length <= batchSize ? "here" : "thread";
+  const session = await openSession(program, { device, threads, where });
   const source: Source = {
     name: "pictures",
     classes: model.classes,
