@@ -2,16 +2,6 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { FailedError, FixresError } from "../errors.js";
-import { evalCommand } from "./eval.js";
-import { exportCommand } from "./export.js";
-import { importCommand } from "./import.js";
-import { init } from "./init.js";
-import { inspectCommand } from "./inspect.js";
-import { models } from "./models.js";
-import { predictCommand } from "./predict.js";
-import { sweepCommand } from "./sweep.js";
-import { trainCommand } from "./train.js";
-import { tuneCommand } from "./tune.js";
 
 /** Exit codes: done, it failed, the request is wrong. */
 const DONE = 0;
@@ -22,27 +12,35 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
   version: string;
 };
 
+/** In the order of the help. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  models: async () => (await import("./models.js")).models,
+  init: async () => (await import("./init.js")).init,
+  import: async () => (await import("./import.js")).importCommand,
+  inspect: async () => (await import("./inspect.js")).inspectCommand,
+  export: async () => (await import("./export.js")).exportCommand,
+  train: async () => (await import("./train.js")).trainCommand,
+  tune: async () => (await import("./tune.js")).tuneCommand,
+  sweep: async () => (await import("./sweep.js")).sweepCommand,
+  eval: async () => (await import("./eval.js")).evalCommand,
+  predict: async () => (await import("./predict.js")).predictCommand,
+};
+
 const program = new Command("fixres")
   .description("FixRes and FixEfficientNet: train, fix and evaluate image classifiers on ONNX Runtime.")
   .version(version)
   .addHelpText("after", "\nfixres COMMAND --help tells more, with examples.");
-for (const command of [
-  models,
-  init,
-  importCommand,
-  inspectCommand,
-  exportCommand,
-  trainCommand,
-  tuneCommand,
-  sweepCommand,
-  evalCommand,
-  predictCommand,
-]) {
-  program.addCommand(command);
-}
+for (const command of await commandsFor(process.argv[2])) program.addCommand(command);
 for (const command of [program, ...program.commands]) command.exitOverride().showHelpAfterError(false);
 
 process.exitCode = await run(process.argv);
+
+/** The command that is asked for, whose modules alone are loaded; all of them for whatever is not the name of one. */
+async function commandsFor(name = ""): Promise<readonly Command[]> {
+  const chosen = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (chosen === undefined) return Promise.all(Object.values(COMMANDS).map((load) => load()));
+  return [await chosen()];
+}
 
 async function run(argv: readonly string[]): Promise<number> {
   try {
