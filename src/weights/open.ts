@@ -7,8 +7,8 @@ import { tensorflowPrefix } from "./tensorflow/prefix.js";
 const TORCH = ["504b", "8002"];
 
 /**
- * Opens weights in any known format; the reader of each is loaded when it is needed. A file is told by its first bytes: safetensors, or a PyTorch checkpoint, new or old. TensorFlow's
- * checkpoints are told by their names.
+ * Opens weights in any known format. A file is told by its first bytes: safetensors, or a PyTorch checkpoint, new or old. TensorFlow's
+ * checkpoints are told by their names. The reader of a format is loaded when it is needed.
  * @param path - a file; for TensorFlow the prefix of the checkpoint's files, one of them, or their folder
  * @throws {DataError} where it is missing or malformed
  */

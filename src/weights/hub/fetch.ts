@@ -93,10 +93,10 @@ function notHere({ repo, revision, file }: HubName, { cache }: HubSettings): Req
   );
 }
 
-/** The commit that a revision is now, and its files. */
 /** Loaded when it is needed: most commands never ask the hub. */
 const client = () => import("@huggingface/hub");
 
+/** The commit that a revision is now, and its files. */
 async function revisionOf(connection: Connection): Promise<{ commit: string; files: readonly string[] }> {
   const { settings, name } = connection;
   const answer = await understood(settings, Revision, async () =>
