@@ -13,8 +13,9 @@ import {
   type NodeProto,
   NodeProtoSchema,
   TensorProtoSchema,
-  ValueInfoProtoSchema,
 } from "./proto/onnx_pb.js";
+import { valueInfo } from "./serialize.js";
+import { dataType } from "./tensors.js";
 
 /** A node by the names of its operands, of shapes that are known only when it runs. */
 export interface OpenNode {
@@ -57,29 +58,12 @@ export function withPrelude(bytes: Uint8Array, { dimensions, constants, nodes }:
       attribute: Object.entries(attributes).map(([key, value]) => attributeProto(key, kinds[key]!, value)),
     });
   });
-  const element = input.type!.value.case === "tensorType" ? input.type!.value.value.elemType : TYPE_CODES.uint8;
   graph.valueInfo.push({ ...input, name: inside });
-  graph.input = [
-    create(ValueInfoProtoSchema, {
-      name,
-      type: {
-        value: {
-          case: "tensorType",
-          value: {
-            elemType: element,
-            shape: {
-              dim: dimensions.map((size) => ({
-                value:
-                  typeof size === "string"
-                    ? { case: "dimParam" as const, value: size }
-                    : { case: "dimValue" as const, value: BigInt(size) },
-              })),
-            },
-          },
-        },
-      },
-    }),
-  ];
+  const tensor = input.type?.value.case === "tensorType" ? input.type.value.value : null;
+  const type = dataType(tensor?.elemType ?? TYPE_CODES.uint8, `input "${name}"`);
+  const shape = dimensions.map((size) => (typeof size === "number" ? size : 1));
+  const open = Object.fromEntries(dimensions.flatMap((size, axis) => (typeof size === "string" ? [[axis, size]] : [])));
+  graph.input = [valueInfo(name, { type, shape }, open)];
   graph.node = [
     ...Object.entries(constants).map(([key, value]) => constant(`prelude/${key}`, value)),
     ...made,

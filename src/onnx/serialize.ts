@@ -154,7 +154,8 @@ const constantNode = (name: string, value: Value, data: TypedArray) =>
     ],
   });
 
-const valueInfo = (name: string, { type, shape }: TensorType, open: Readonly<Record<number, string>> = {}) =>
+/** What a model declares of an input or output; `open` names the dimensions that are left so, by axis. */
+export const valueInfo = (name: string, { type, shape }: TensorType, open: Readonly<Record<number, string>> = {}) =>
   create(ValueInfoProtoSchema, {
     name,
     type: {
