@@ -6,6 +6,7 @@
  * @module
  */
 export { TUNE_MODE_FORMS, TUNE_MODES, type TuneMode, type TuneModeName, tuneMode } from "./modes.js";
+export { TUNE_DEFAULTS, type TuneOptions } from "./options.js";
 export { type SweepOptions, type SweepRow, sweep } from "./sweep.js";
 export { type Division, divided, FEATURES, type Feature, topProgram, topStep, trunkProgram } from "./top.js";
-export { TUNE_DEFAULTS, type TuneOptions, type TuneResult, type TuneSurroundings, tune } from "./tune.js";
+export { type TuneResult, type TuneSurroundings, tune } from "./tune.js";

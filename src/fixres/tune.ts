@@ -1,15 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  type BadPicture,
-  loadBatches,
-  type OnBadImage,
-  orderOf,
-  type Source,
-  type Splits,
-  type TestPreprocessing,
-  testTransform,
-} from "../data/index.js";
+import { type BadPicture, loadBatches, orderOf, type Source, type Splits, testTransform } from "../data/index.js";
 import { FailedError, RequestError } from "../errors.js";
 import {
   type Accuracy,
@@ -28,6 +19,7 @@ import { openSession, runEach, type Session, type SessionOptions } from "../runt
 import { initialState, learningRateAt, sgd, sourceHash } from "../train/index.js";
 import { type FeatureStore, openFeatureStore } from "./features.js";
 import { type TuneModeName, tuneMode } from "./modes.js";
+import { checkOptions, type TuneOptions } from "./options.js";
 import {
   type Division,
   divided,
@@ -38,37 +30,6 @@ import {
   topStep,
   trunkProgram,
 } from "./top.js";
-
-export interface TuneOptions {
-  readonly mode: TuneModeName;
-  /** The test's preprocessing, which training uses too. */
-  readonly preprocessing: TestPreprocessing;
-  readonly epochs: number;
-  readonly batchSize: number;
-  /** b in the learning rate 8 b batch / 512. */
-  readonly baseLearningRate: number;
-  /** Epochs after which the rate falls to a tenth. */
-  readonly decayEpochs: number;
-  readonly momentum: number;
-  readonly weightDecay: number;
-  readonly labelSmoothing: number;
-  readonly seed: number;
-  readonly onBadImage: OnBadImage;
-}
-
-/** The authors' first recipe with FixEfficientNet's label smoothing (DESIGN.md, section 6); few epochs, as they cost little. */
-export const TUNE_DEFAULTS: Omit<TuneOptions, "preprocessing"> = {
-  mode: "classifier+bn",
-  epochs: 30,
-  batchSize: 32,
-  baseLearningRate: 1e-3,
-  decayEpochs: 30,
-  momentum: 0.9,
-  weightDecay: 1e-4,
-  labelSmoothing: 0.1,
-  seed: 0,
-  onBadImage: "fail",
-};
 
 /** What surrounds a tuning and does not change what it computes. */
 export interface TuneSurroundings extends Pick<SessionOptions, "device" | "threads"> {
@@ -113,20 +74,6 @@ export async function tune(
   } finally {
     await tuning.dispose();
   }
-}
-
-function checkOptions({ epochs, batchSize, baseLearningRate }: TuneOptions, { samples }: Source): void {
-  if (!(Number.isInteger(epochs) && epochs >= 1))
-    throw new RequestError(`epochs is ${epochs}; give a whole number of 1 or more.`);
-  if (!(Number.isInteger(batchSize) && batchSize >= 1))
-    throw new RequestError(`the batch size is ${batchSize}; give a whole number of 1 or more.`);
-  if (batchSize > samples.length) {
-    throw new RequestError(
-      `a batch of ${batchSize} is more than the ${samples.length} training pictures; choose at most that.`,
-    );
-  }
-  if (!(baseLearningRate > 0 && Number.isFinite(baseLearningRate)))
-    throw new RequestError(`the base learning rate is ${baseLearningRate}; it must be above 0, such as 0.001.`);
 }
 
 /** Features of a source, and which of its samples have some. */
