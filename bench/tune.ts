@@ -35,7 +35,10 @@ for (const mode of Object.keys(TUNE_MODES) as TuneModeName[]) {
   let rate = 0;
   for (let round = 0; round < ROUNDS; round++) {
     const options = { ...TUNE_DEFAULTS, mode, preprocessing, epochs: 6 };
-    const { epochSeconds } = await tune(model, data, options, { directory: join(directory, "out") });
+    const { epochSeconds } = await tune(model, data, options, {
+      directory: join(directory, "out"),
+      cache: { where: "memory" },
+    });
     const [first, ...later] = epochSeconds;
     shares.push(median(later) / first!);
     rate = data.train.samples.length / first!;

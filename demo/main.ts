@@ -34,7 +34,7 @@ const tuned = await tune(
   base,
   data,
   { ...TUNE, preprocessing: { ...preprocessing, resolution: best } },
-  { directory: join(OUT, "fixed"), progress },
+  { directory: join(OUT, "fixed"), progress, cache: { where: "memory" } },
 );
 const afterCurve = await sweep(await loadModel(tuned.model), data.val, swept);
 

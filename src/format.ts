@@ -32,3 +32,7 @@ export function duration(seconds: number): string {
   const minutes = Math.floor(whole / 60);
   return minutes < 60 ? `${minutes} min ${whole % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
+
+/** Bytes as `3.1 GiB`, or `12 MiB` below a tenth of that. */
+export const binaryBytes = (bytes: number): string =>
+  bytes >= 2 ** 30 / 10 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${Math.ceil(bytes / 2 ** 20)} MiB`;

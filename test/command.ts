@@ -15,17 +15,20 @@ export interface Outcome {
 export interface Circumstances {
   /** Ends it by SIGKILL once stderr holds this text. */
   readonly kill?: string;
+  /** Ends it by SIGKILL after so many milliseconds. */
+  readonly killAfter?: number;
   /** Variables beside those of this process; undefined ones are taken away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 /** Runs the `fixres` command as a user does. */
-export function fixres(args: readonly string[], { kill, env }: Circumstances = {}): Promise<Outcome> {
+export function fixres(args: readonly string[], { kill, killAfter, env }: Circumstances = {}): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [MAIN, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...env },
     });
+    const timer = killAfter === undefined ? undefined : setTimeout(() => child.kill("SIGKILL"), killAfter);
     let [stdout, stderr] = ["", ""];
     child.stdout.on("data", (chunk: Buffer) => {
       stdout += chunk.toString();
@@ -35,7 +38,10 @@ export function fixres(args: readonly string[], { kill, env }: Circumstances = {
       if (kill !== undefined && stderr.includes(kill)) child.kill("SIGKILL");
     });
     child.on("error", reject);
-    child.on("close", (code) => resolve({ code, stdout, stderr }));
+    child.on("close", (code) => {
+      clearTimeout(timer);
+      resolve({ code, stdout, stderr });
+    });
   });
 }
 

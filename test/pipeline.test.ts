@@ -94,7 +94,7 @@ describe("the main job on colour pictures of ten classes", () => {
       expect(ci95[0]).toBeLessThanOrEqual(gain);
       expect(ci95[1]).toBeGreaterThanOrEqual(gain);
       expect(seconds).toBeGreaterThan(0);
-      expect(cache.where).toBe("memory");
+      expect(cache).toMatchObject({ where: "disk", bytes: expect.any(Number) });
       const evaluated = await fixres(["eval", model, "--data", data, "--json", "--threads", "1"]);
       // The tuned model carries its resolution, so that a plain eval gives what tune measured.
       expect(JSON.parse(evaluated.stdout)).toMatchObject({ top1: after, n: 50, preprocessing: { resolution: 48 } });
@@ -105,24 +105,77 @@ describe("the main job on colour pictures of ten classes", () => {
     },
   );
 
-  it("keeps features on disk where memory is short, with the same result", async () => {
-    const args = ["--data", data, "--resolution", "48", "--epochs", "2", "--threads", "1", "--json"];
-    const inMemory = await fixres(["tune", at("run", "model"), ...args, "--out", at("tuned-memory")]);
-    const onDisk = await fixres([
-      "tune",
-      at("run", "model"),
-      ...args,
-      "--cache-memory",
-      "0.000001",
-      "--out",
-      at("tuned-disk"),
+  it("gives the same bytes wherever features are kept, and computes them once", async () => {
+    const args = ["--data", data, "--resolution", "48", "--epochs", "2", "--threads", "1", "--cache-dir", at("cache")];
+    const tuned = async (name: string, ...more: string[]) => {
+      const out = at(`tuned-${name}`);
+      const { code, stdout, stderr } = await fixres([
+        "tune",
+        at("run", "model"),
+        ...args,
+        ...more,
+        "--out",
+        out,
+        "--json",
+      ]);
+      expect(code, stderr).toBe(0);
+      return { cache: JSON.parse(stdout).cache, weights: await readFile(join(out, "weights.safetensors")) };
+    };
+    const first = await tuned("first");
+    expect(first.cache).toMatchObject({ where: "disk", computed: 170 });
+    for (const [name, computed, ...more] of [
+      ["again", 0],
+      ["short", 0, "--cache-memory", "0.000001"],
+      ["memory", 170, "--cache", "memory"],
+      // Training pictures twice, validation pictures before and after.
+      ["none", 2 * 120 + 2 * 50, "--cache", "none"],
+    ] as const) {
+      const found = await tuned(name, ...more);
+      expect(found.cache.computed, name).toBe(computed);
+      expect(found.weights.equals(first.weights), name).toBe(true);
+    }
+    const { stdout } = await fixres(["cache", "--cache-dir", at("cache"), "--json"]);
+    const { entries } = JSON.parse(stdout);
+    expect(entries.map(({ rows, type }: { rows: number; type: string }) => [rows, type]).sort()).toEqual([
+      [120, "float16"],
+      [50, "float32"],
     ]);
-    expect(JSON.parse(onDisk.stdout)).toMatchObject({
-      cache: { where: "disk" },
-      losses: JSON.parse(inMemory.stdout).losses,
+    const one = await fixres(["cache", "clear", entries[0].key.slice(0, 12), "--cache-dir", at("cache"), "--json"]);
+    expect(JSON.parse(one.stdout).cleared).toEqual([entries[0].key]);
+    const unknown = await fixres(["cache", "clear", "nothing", "--cache-dir", at("cache")]);
+    expect(unknown.code).toBe(2);
+    expect(unknown.stderr).toContain('no key begins with "nothing"; give one of those that fixres cache lists.');
+    await fixres(["cache", "clear", "--cache-dir", at("cache")]);
+    expect(JSON.parse((await fixres(["cache", "--cache-dir", at("cache"), "--json"])).stdout).entries).toEqual([]);
+  });
+
+  it("chooses an epoch by pictures that are held back, and says where that is optimistic", async () => {
+    const args = ["--data", data, "--resolution", "48", "--epochs", "4", "--threads", "1", "--json"];
+    const chosen = await fixres([
+      ...["tune", at("run", "model"), ...args],
+      "--select-on",
+      "holdout",
+      "--out",
+      at("held"),
+    ]);
+    expect(chosen.code, chosen.stderr).toBe(0);
+    const { selection, losses } = JSON.parse(chosen.stdout);
+    expect(selection).toMatchObject({ on: "holdout", optimistic: false });
+    expect(selection.judged).toHaveLength(4);
+    expect(selection.judged[0].n).toBe(10);
+    expect(losses).toHaveLength(selection.epoch);
+    const val = await fixres([...["tune", at("run", "model"), ...args], "--select-on", "val", "--out", at("val")]);
+    const optimistic = JSON.parse(val.stdout);
+    expect(optimistic.selection).toMatchObject({ on: "val", optimistic: true });
+    // The accuracy of the epoch that was chosen is that of the result.
+    expect(optimistic.selection.judged[optimistic.selection.epoch - 1].top1).toBe(optimistic.after);
+    const { provenance } = JSON.parse(await readFile(at("val", "model.json"), "utf8"));
+    expect(provenance.at(-1)).toMatchObject({
+      what: "tuned",
+      epochs: 4,
+      epoch: optimistic.selection.epoch,
+      selectedOn: "val",
     });
-    const weights = (name: string): Promise<Buffer> => readFile(at(name, "weights.safetensors"));
-    expect((await weights("tuned-disk")).equals(await weights("tuned-memory"))).toBe(true);
   });
 
   it("sweeps over resolutions, odd ones too", async () => {

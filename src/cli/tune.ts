@@ -1,15 +1,16 @@
+import { Option } from "commander";
 import { openSplits } from "../data/index.js";
-import { TUNE_DEFAULTS, TUNE_MODES, type TuneModeName, type TuneOptions, tune } from "../fixres/index.js";
+import { SELECT_ON, TUNE_DEFAULTS, TUNE_MODES, type TuneModeName, type TuneOptions, tune } from "../fixres/index.js";
 import { expectedClasses } from "../models/index.js";
+import { type CacheOptions, cacheOf, withCache } from "./cache-options.js";
 import * as cli from "./options.js";
 
 /** Those of the recipe are called as `TuneOptions` has them. */
 type Recipe = Omit<TuneOptions, "mode" | "preprocessing" | "batchSize" | "onBadImage">;
 
-interface Options extends cli.EngineOptions, cli.PreprocessingOptions, cli.DataOptions, Recipe {
+interface Options extends cli.EngineOptions, cli.PreprocessingOptions, cli.DataOptions, CacheOptions, Recipe {
   readonly out: string;
   readonly tune: TuneModeName;
-  readonly cacheMemory: number;
 }
 
 const base = cli.command(
@@ -27,8 +28,7 @@ const modes = [
   "match:PATTERN: the parameters whose names match, with those BatchNorms by the batch",
 ];
 
-export const tuneCommand = cli
-  .withPreprocessing(cli.withData(cli.withEngine(base), { parts: true }))
+export const tuneCommand = withCache(cli.withPreprocessing(cli.withData(cli.withEngine(base), { parts: true })))
   .argument("<model>", cli.MODEL)
   .requiredOption("--out <dir>", "model directory to write")
   .option("--tune <what>", `what is trained (${modes.join("; ")})`, TUNE_DEFAULTS.mode)
@@ -44,7 +44,12 @@ export const tuneCommand = cli
   .option("--weight-decay <d>", "weight decay", cli.nonNegativeNumber, TUNE_DEFAULTS.weightDecay)
   .option("--label-smoothing <s>", "label smoothing", cli.fraction, TUNE_DEFAULTS.labelSmoothing)
   .option("--seed <n>", "seed of the order", cli.nonNegativeInteger, TUNE_DEFAULTS.seed)
-  .option("--cache-memory <GiB>", "features up to this size stay in memory, others on disk", cli.positiveNumber, 4)
+  .addOption(
+    new Option("--select-on <pictures>", "what chooses the epoch: a holdout of the training set, or val (optimistic)")
+      .choices(SELECT_ON)
+      .default(TUNE_DEFAULTS.selectOn),
+  )
+  .option("--holdout <share>", "of each class, for --select-on holdout", cli.fraction, TUNE_DEFAULTS.holdout)
   .action(async (directory: string, options: Options) => {
     const { progress, signal } = cli.surroundings();
     const model = await cli.openModel(directory, options, progress);
@@ -52,8 +57,10 @@ export const tuneCommand = cli
     [...data.train.notes, ...data.val.notes].forEach(progress.note);
     const preprocessing = cli.resolvedPreprocessing(model, options, progress, { tuning: true });
     const { tune: mode, epochs, baseLearningRate, decayEpochs, momentum, weightDecay, labelSmoothing, seed } = options;
+    const { cacheType, selectOn, holdout } = options;
     const batchSize = options.batchSize ?? Math.min(TUNE_DEFAULTS.batchSize, data.train.samples.length);
-    const recipe = { mode, epochs, baseLearningRate, decayEpochs, momentum, weightDecay, labelSmoothing, seed };
+    const learning = { mode, epochs, baseLearningRate, decayEpochs, momentum, weightDecay, labelSmoothing, seed };
+    const recipe = { ...learning, cacheType, selectOn, holdout };
     const found = await tune(
       model,
       data,
@@ -62,7 +69,7 @@ export const tuneCommand = cli
         directory: options.out,
         device: options.device,
         threads: options.threads,
-        memoryBytes: options.cacheMemory * 2 ** 30,
+        cache: cacheOf(options),
         signal,
         progress,
       },
@@ -73,6 +80,7 @@ export const tuneCommand = cli
       [
         `before: top-1 ${cli.percent(before.top1)} (95%: ${cli.interval(before.ci95)}), loss ${before.loss.toFixed(4)}`,
         `after:  top-1 ${cli.percent(after.top1)} (95%: ${cli.interval(after.ci95)}), loss ${after.loss.toFixed(4)}`,
+        ...(found.selection?.optimistic ? ["optimistic: the same pictures have chosen the epoch and measured it"] : []),
         `gain:   ${cli.points(found.gain, found.ci95)}, ${cli.pValue(found.pValue)} (McNemar; ${found.gained} pictures gained, ${found.lost} lost of ${found.n})`,
         `${found.model}, in ${found.seconds.toFixed(1)} s${cli.badPictures(found.bad, options.onBadImage)}`,
       ].join("\n"),

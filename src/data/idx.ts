@@ -54,6 +54,7 @@ export async function openIdx(images: string, labels: string): Promise<Source> {
     classes,
     samples,
     notes: [`"${images}": IDX with ${count} pictures of ${width} x ${height}; labels are numbers`],
+    archives: [images],
     read: async (index): Promise<Picture> => {
       const data = await pictures.read(index * bytes, bytes);
       if (channels === 3) return { width, height, data };

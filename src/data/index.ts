@@ -36,6 +36,7 @@ export {
 export { openSource, type SourceOptions } from "./open.js";
 export type { Sample, Samples, Source } from "./source.js";
 export { checkClasses, openParts, openSplit, openSplits, type SplitOptions, type Splits } from "./splits.js";
+export { sourceStamp } from "./stamp.js";
 export { partOf } from "./table.js";
 export { type TrainTransformOptions, trainTransform } from "./train-transform.js";
 export { type Found, type Part, type Verification, type VerifyOptions, verify } from "./verify.js";

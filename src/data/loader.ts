@@ -28,6 +28,8 @@ export interface LoadOptions {
   readonly epoch: number;
   /** Whether the order is random, by (seed, epoch), or the source's. */
   readonly shuffle: boolean;
+  /** The samples to take, by index, in this order; by `shuffle` unless given. */
+  readonly order?: Int32Array;
   /** Position in the order at which to begin; 0 unless given. */
   readonly start?: number;
   /** Whether a last batch that is not full is left out, and with it what it would tell of bad pictures. */
@@ -66,7 +68,7 @@ export interface Batch {
  */
 export async function* loadBatches(source: Source, options: LoadOptions): AsyncGenerator<Batch> {
   const { batchSize, start = 0, dropLast = false, onBadImage = "fail", signal, ahead = 2 } = options;
-  const order = orderOf(source.samples.length, options);
+  const order = options.order ?? orderOf(source.samples.length, options);
   assertWhole("batch size", batchSize, 1);
   assertWhole("start", start, 0);
   assertWhole("number of batches ahead", ahead, 1);

@@ -153,7 +153,8 @@ async function openFlatTar(name: string, files: readonly string[], options: Sour
   const labelFile = await labelFileOf(dirname(path), options);
   const { names: pictures, read } = await openBareTar(path);
   const pathOf = (entry: string): string => `${path}:${entry}`;
-  return flatSource({ name: path, pictures, labels: await readLabels(labelFile), labelFile, pathOf, read });
+  const flat = flatSource({ name: path, pictures, labels: await readLabels(labelFile), labelFile, pathOf, read });
+  return { ...flat, archives: [path] };
 }
 
 /** The file of labels that is given, or lies in the folder, beside it, or in an unpacked devkit there. */

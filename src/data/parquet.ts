@@ -66,6 +66,7 @@ export async function openParquet(name: string, paths: readonly string[]): Promi
     notes: [
       `"${name}": Parquet with ${samples.length} pictures in column "${columns.image}", ${found.length} classes in "${columns.label}"`,
     ],
+    archives: paths,
     read: (index) => groups(rows.shard.at(index), rows.row.at(index)),
   };
 }

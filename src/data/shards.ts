@@ -51,7 +51,7 @@ export async function openShards(name: string, paths: readonly string[]): Promis
   const notes = [
     `"${name}": ${paths.length === 1 ? "a tar" : `${paths.length} tars`} with ${samples.length} pictures, ${shape}`,
   ];
-  return { name, classes, samples, notes, read: readerOf(paths, places) };
+  return { name, classes, samples, notes, archives: paths, read: readerOf(paths, places) };
 }
 
 /** Pictures of a tar without labels of its own, for whoever knows them: names, and what reads each. */

@@ -26,6 +26,8 @@ export interface Source {
    * logit into account. All of them unless given.
    */
   readonly competing?: readonly number[];
+  /** The files that `read` reads from. */
+  readonly archives?: readonly string[];
   /** The file of a sample, or its pixels, where it is no file by itself; else `path` is one. */
   read?(index: number): Promise<Uint8Array | Picture>;
 }

@@ -1,80 +1,335 @@
-import { type FileHandle, open, rm } from "node:fs/promises";
-import { FailedError, reason } from "../errors.js";
+import { createHash } from "node:crypto";
+import {
+  type BadPicture,
+  loadBatches,
+  type OnBadImage,
+  type Source,
+  sourceStamp,
+  type Transform,
+} from "../data/index.js";
+import { FailedError, RequestError } from "../errors.js";
+import { aheadOf, batchOf, openComputing } from "../evaluate/index.js";
+import { binaryBytes } from "../format.js";
+import type { Model } from "../models/index.js";
+import { ARRAYS, elements, type TypedArray } from "../onnx/index.js";
+import { type Progress, silent } from "../progress.js";
+import { ENGINE_VERSION, type Pool, type Program, runEach, type SessionOptions } from "../runtime/index.js";
+import { type About, cacheFolder, openEntry, openRows, type RowFile, removeEntries, roomFor } from "./cache/index.js";
+import { type TuneModeName, tuneMode } from "./modes.js";
+import { divided, type Feature, type FeatureType, trunkProgram } from "./top.js";
 
-/** Features at the cut, a row a sample: computed once, read in every epoch. */
-export interface FeatureStore {
-  readonly bytes: number;
-  readonly where: "memory" | "disk";
-  write(row: number, features: Float32Array): Promise<void>;
-  /** Copies `length` elements of a row, from `at` on, into `out`, beginning at element `offset`. */
-  read(row: number, out: Float32Array, offset: number, part: RowPart): Promise<void>;
-  /** Frees the memory, or removes the file. */
-  dispose(): Promise<void>;
+/** Where features are kept from epoch to epoch. */
+export interface CacheOptions {
+  /** `disk`, also for later runs; `memory`, until this run ends; `none`: computed anew whenever they are needed. */
+  readonly where: CacheWhere;
+  /** Folder of the cache on disk; `cacheFolder()` unless given. */
+  readonly directory?: string;
+  /** What the cache on disk may take, bytes; 32 GiB unless given. */
+  readonly limitBytes?: number;
+  /** Features of so many bytes are held in memory; 4 GiB unless given. */
+  readonly memoryBytes?: number;
+}
+export const CACHE_WHERE = ["disk", "memory", "none"] as const;
+export type CacheWhere = (typeof CACHE_WHERE)[number];
+export const CACHE_DEFAULTS = { where: "disk", limitBytes: 32 * 2 ** 30, memoryBytes: 4 * 2 ** 30 } as const;
+
+/** What features are of, and how they come to be. */
+export interface FeatureOptions extends Pick<SessionOptions, "device" | "threads"> {
+  readonly model: Model;
+  readonly mode: TuneModeName;
+  readonly source: Source;
+  readonly transform: Transform;
+  /** All that decides the transform's pixels besides the draw, for the key. */
+  readonly described: string;
+  readonly seed: number;
+  /** Which draw of a random transform they are; a transform that is not random has one. */
+  readonly draw: number;
+  readonly type: FeatureType;
+  readonly onBadImage: OnBadImage;
+  readonly cache: CacheOptions;
+  readonly signal?: AbortSignal;
+  readonly progress?: Progress;
 }
 
-/** Some of a row's elements. */
-export interface RowPart {
+/** Features of some pictures, with what else a step needs. */
+export interface FeatureBatch {
+  /** By name, each [batchSize, ...shape]; zeros behind `count`. */
+  readonly features: Readonly<Record<string, TypedArray>>;
+  /** [batchSize] */
+  readonly labels: Int32Array;
+  /** Indices into the source's samples, [count]. */
+  readonly samples: Int32Array;
+  readonly count: number;
+}
+
+/** How batches are made of features. */
+export interface BatchOptions {
+  readonly batchSize: number;
+  /** Whether a last batch that is not full is given too. */
+  readonly partial: boolean;
+  /** Which draw of a random transform, where features are not kept; that of `FeatureOptions` unless given. */
+  readonly draw?: number;
+}
+
+type Row = TypedArray;
+
+/**
+ * Features of a source below a cut. Each is computed when it is first asked for, on one session a core, and kept. It depends on the
+ * picture and nothing else, so the order in which they are asked for, and a run that was killed, change nothing.
+ */
+export class Features {
+  /** Of all rows, as they are kept. */
+  readonly bytes: number;
+  readonly where: CacheWhere;
+  /** Pictures that could not be read. */
+  readonly bad: BadPicture[] = [];
+  /** Pictures whose features were computed, by this object. */
+  computed = 0;
+  private readonly unreadable = new Set<number>();
+  private readonly memory: TypedArray | null;
+  /** 1 where a row is in memory. */
+  private readonly resident: Uint8Array;
+  private trunk: Promise<{ pool: Pool; batchSize: number }> | null = null;
+
+  private constructor(
+    private readonly options: FeatureOptions,
+    private readonly parts: readonly Part[],
+    private readonly program: Program,
+    private readonly disk: RowFile | null,
+  ) {
+    const { source, cache, type } = options;
+    const { memoryBytes = CACHE_DEFAULTS.memoryBytes } = cache;
+    const { length } = source.samples;
+    this.bytes = length * this.length * ARRAYS[type].BYTES_PER_ELEMENT;
+    this.where = cache.where === "disk" && disk === null ? "memory" : cache.where;
+    const held = this.where === "memory" || (this.where === "disk" && this.bytes <= memoryBytes);
+    this.memory = held ? new ARRAYS[type](length * this.length) : null;
+    this.resident = new Uint8Array(length);
+  }
+
+  /**
+   * @throws {RequestError} where they would not fit, with what to choose
+   */
+  static async open(options: FeatureOptions): Promise<Features> {
+    const { model, mode, type, source, transform, cache } = options;
+    const { resolution } = transform;
+    const division = divided(model, tuneMode(mode), { resolution, batch: batchOf(model, computing(options)) }, type);
+    const parts = partsOf(division.features);
+    const rowBytes = lengthOf(parts) * ARRAYS[type].BYTES_PER_ELEMENT;
+    checkRoom(options, source.samples.length * rowBytes);
+    const program = trunkProgram(division, model);
+    const disk = cache.where === "disk" ? await openDisk(options, program, rowBytes) : null;
+    return new Features(options, parts, program, disk);
+  }
+
+  /** Numbers a picture. */
+  private get length(): number {
+    return lengthOf(this.parts);
+  }
+
+  /** Batches of the given samples, in their order; those that cannot be read are left out. */
+  async *batches(order: Int32Array, options: BatchOptions): AsyncGenerator<FeatureBatch> {
+    const { batchSize, partial, draw = this.options.draw } = options;
+    const readable = order.filter((sample) => !this.unreadable.has(sample));
+    const fresh = this.compute(
+      readable.filter((sample) => !this.has(sample)),
+      draw,
+    );
+    let next = await fresh.next();
+    let batch = this.empty(batchSize);
+    try {
+      for (const sample of readable) {
+        this.options.signal?.throwIfAborted();
+        let row: Row | null = null;
+        if (!next.done && next.value.sample === sample) {
+          ({ row } = next.value);
+          next = await fresh.next();
+        } else if (!this.unreadable.has(sample)) row = (await this.kept(sample)) ?? (await this.again(sample, draw));
+        if (row === null) continue;
+        batch.add(sample, row);
+        if (batch.count < batchSize) continue;
+        yield batch.result();
+        batch = this.empty(batchSize);
+      }
+      if (partial && batch.count > 0) yield batch.result();
+    } finally {
+      await fresh.return(undefined);
+    }
+  }
+
+  async dispose(): Promise<void> {
+    await (await this.trunk?.catch(() => null))?.pool.dispose();
+    await this.disk?.close();
+  }
+
+  private has(sample: number): boolean {
+    return this.resident[sample] === 1 || (this.disk?.has(sample) ?? false);
+  }
+
+  /** A row that is kept; null where it is damaged. */
+  private async kept(sample: number): Promise<Row | null> {
+    const { length } = this;
+    if (this.resident[sample] === 1) return this.memory!.subarray(sample * length, (sample + 1) * length);
+    const row = this.memory?.subarray(sample * length, (sample + 1) * length) ?? new ARRAYS[this.options.type](length);
+    if (!(await this.disk?.read(sample, bytesOf(row)))) return null;
+    if (this.memory !== null) this.resident[sample] = 1;
+    return row;
+  }
+
+  /** The row of a picture whose kept one was damaged. */
+  private async again(sample: number, draw: number): Promise<Row | null> {
+    const { progress = silent, source } = this.options;
+    progress.note(`the kept features of "${source.samples[sample]!.name}" were damaged, and are computed again`);
+    for await (const { row } of this.compute(Int32Array.of(sample), draw)) return row;
+    return null;
+  }
+
+  private async keep(sample: number, row: Row): Promise<void> {
+    if (this.memory !== null) {
+      this.memory.set(row as never, sample * this.length);
+      this.resident[sample] = 1;
+    }
+    await this.disk?.write(sample, bytesOf(row));
+  }
+
+  /** Runs pictures through the trunk, in order, and keeps what comes out. */
+  private async *compute(samples: Int32Array, draw: number): AsyncGenerator<{ sample: number; row: Row }> {
+    if (samples.length === 0) return;
+    const { source, transform, seed, onBadImage, signal } = this.options;
+    const { pool, batchSize } = await this.opened();
+    const ahead = aheadOf(batchSize, pool.parallel);
+    const random = { seed, epoch: draw, shuffle: false, order: samples };
+    const batches = loadBatches(source, { transform, batchSize, ...random, onBadImage, signal, ahead });
+    let position = 0;
+    for await (const { batch, results } of runEach(pool, batches, ({ pixels }) => ({ pixels }))) {
+      const rows = Array.from(batch.samples, (_, i) => this.rowOf(results, i));
+      await Promise.all(rows.map((row, i) => this.keep(batch.samples[i]!, row)));
+      this.computed += batch.count;
+      // What lies between the pictures of a batch could not be read.
+      const had = new Set(batch.samples);
+      for (; position < batch.end; position++)
+        if (!had.has(samples[position]!)) this.unreadable.add(samples[position]!);
+      this.bad.push(...batch.bad);
+      for (const [i, row] of rows.entries()) yield { sample: batch.samples[i]!, row };
+    }
+  }
+
+  private opened(): Promise<{ pool: Pool; batchSize: number }> {
+    this.trunk ??= openComputing(this.options.model, computing(this.options), () => this.program);
+    return this.trunk;
+  }
+
+  /** The i-th picture's numbers out of a run's results. */
+  private rowOf(results: Readonly<Record<string, TypedArray>>, i: number): Row {
+    const { type, source } = this.options;
+    const row = new ARRAYS[type](this.length);
+    for (const { name, at, length } of this.parts)
+      row.set(results[name]!.subarray(i * length, (i + 1) * length) as never, at);
+    if (type === "float16" && (row as Uint16Array).some((bits) => (bits & 0x7c00) === 0x7c00)) {
+      throw new FailedError(
+        `a feature of ${source.name} is beyond float16, which ends at 65504; keep features as float32 (--cache-type float32).`,
+      );
+    }
+    return row;
+  }
+
+  private empty(batchSize: number) {
+    const { parts, options } = this;
+    const features = Object.fromEntries(
+      parts.map(({ name, length }) => [name, new ARRAYS[options.type](batchSize * length)]),
+    );
+    const labels = new Int32Array(batchSize);
+    const samples = new Int32Array(batchSize);
+    let count = 0;
+    return {
+      get count() {
+        return count;
+      },
+      add(sample: number, row: Row): void {
+        for (const { name, at, length } of parts)
+          features[name]!.set(row.subarray(at, at + length) as never, count * length);
+        labels[count] = options.source.samples[sample]!.label;
+        samples[count++] = sample;
+      },
+      result: (): FeatureBatch => ({ features, labels, samples: samples.slice(0, count), count }),
+    };
+  }
+}
+
+const computing = ({ model, transform, device, threads }: FeatureOptions) => ({
+  preprocessing: { ...model.input, resolution: transform.resolution },
+  device,
+  threads,
+});
+
+/** One feature's place in a picture's row. */
+interface Part {
+  readonly name: string;
   readonly at: number;
   readonly length: number;
 }
 
-/**
- * Room for `rows` of `length` floats: in memory if they fit into `memoryBytes`, else in a file.
- * @param path - of the file, which is removed at the end
- */
-export async function openFeatureStore(
-  rows: number,
-  length: number,
-  { memoryBytes, path }: { readonly memoryBytes: number; readonly path: string },
-): Promise<FeatureStore> {
-  const bytes = rows * length * 4;
-  return bytes <= memoryBytes ? memoryStore(rows, length, bytes) : diskStore(length, bytes, path);
+function partsOf(features: readonly Feature[]): Part[] {
+  let at = 0;
+  return features.map(({ name, shape }) => {
+    const length = elements(shape);
+    at += length;
+    return { name, at: at - length, length };
+  });
 }
 
-function memoryStore(rows: number, length: number, bytes: number): FeatureStore {
-  let data = new Float32Array(rows * length);
-  return {
-    bytes,
-    where: "memory",
-    async write(row, features) {
-      data.set(features, row * length);
-    },
-    async read(row, out, offset, part) {
-      const start = row * length + part.at;
-      out.set(data.subarray(start, start + part.length), offset);
-    },
-    async dispose() {
-      data = new Float32Array(0);
-    },
+const lengthOf = (parts: readonly Part[]): number => parts.reduce((sum, { length }) => sum + length, 0);
+
+const bytesOf = (row: Row): Uint8Array => new Uint8Array(row.buffer, row.byteOffset, row.byteLength);
+
+/** @throws {RequestError} where the features are more than may be kept */
+function checkRoom({ cache, source, mode, transform, type }: FeatureOptions, bytes: number): void {
+  const { where, limitBytes, memoryBytes } = { ...CACHE_DEFAULTS, ...cache };
+  const limit = where === "disk" ? limitBytes : where === "memory" ? memoryBytes : Number.POSITIVE_INFINITY;
+  if (bytes <= limit) return;
+  const option = where === "disk" ? "--cache-limit" : "--cache-memory";
+  throw new RequestError(
+    `the features of ${source.samples.length} pictures (${mode} at ${transform.resolution} px, ${type}) take ${binaryBytes(bytes)}, more than the ${binaryBytes(limit)} of ${option}. Raise that to ${Math.ceil(bytes / 2 ** 30)}, tune the classifier alone, whose features are small (--tune classifier), or compute them anew in each epoch (--cache none).`,
+  );
+}
+
+/** The rows on disk; null where nobody knows by which files they would be out of date. */
+async function openDisk(
+  options: FeatureOptions,
+  { model: graph, external = [] }: Program,
+  rowBytes: number,
+): Promise<RowFile | null> {
+  const { model, source, transform, described, seed, draw, type, cache, device = "cpu", progress = silent } = options;
+  const { limitBytes, directory = cacheFolder() } = { ...CACHE_DEFAULTS, ...cache };
+  const { length } = source.samples;
+  const looking = progress.start("look for features of earlier runs", length, "pictures");
+  const stamp = await sourceStamp(source, () => looking.advance(1)).finally(() => looking.end());
+  if (stamp === null) return null;
+  const hash = createHash("sha256").update(
+    JSON.stringify([ENGINE_VERSION, device, described, transform.deterministic ? null : [seed, draw], stamp, length]),
+  );
+  for (const bytes of [graph, ...external.map(({ data }) => data)]) hash.update(bytes);
+  const key = hash.digest("hex").slice(0, 32);
+  const about: About = {
+    format: "fixres-features-1",
+    model: model.arch.name,
+    data: source.name,
+    resolution: transform.resolution,
+    transform: described,
+    type,
+    rows: length,
+    length: rowBytes / ARRAYS[type].BYTES_PER_ELEMENT,
   };
-}
-
-async function diskStore(length: number, bytes: number, path: string): Promise<FeatureStore> {
-  const fail = (error: unknown): never => {
-    throw new FailedError(
-      `the feature cache "${path}" (${Math.ceil(bytes / 2 ** 20)} MiB) cannot be used: ${reason(error)}. Give it more memory with --cache-memory, or free the disk.`,
+  const folder = await openEntry(directory, key, about);
+  const bytes = length * rowBytes;
+  const { outdated, free } = await roomFor(key, bytes, limitBytes, directory);
+  if (bytes > free) {
+    throw new RequestError(
+      `the features of ${length} pictures take ${binaryBytes(bytes)}, but the disk of "${directory}" has ${binaryBytes(free)} free. Free some, take another disk (--cache-dir), tune the classifier alone (--tune classifier), or compute them anew in each epoch (--cache none).`,
     );
-  };
-  const handle: FileHandle = await open(path, "w+").catch(fail);
-  const rowBytes = length * 4;
-  return {
-    bytes,
-    where: "disk",
-    async write(row, { buffer, byteOffset }) {
-      const from = new Uint8Array(buffer, byteOffset, rowBytes);
-      const { bytesWritten } = await handle.write(from, 0, rowBytes, row * rowBytes).catch(fail);
-      // The system writes part of a row where the disk is full.
-      if (bytesWritten !== rowBytes) fail(`only ${bytesWritten} of ${rowBytes} bytes were written`);
-    },
-    async read(row, out, offset, part) {
-      const wanted = part.length * 4;
-      const into = new Uint8Array(out.buffer, out.byteOffset + offset * 4, wanted);
-      const { bytesRead } = await handle.read(into, 0, wanted, row * rowBytes + part.at * 4).catch(fail);
-      if (bytesRead !== wanted) fail(`only ${bytesRead} of ${wanted} bytes could be read`);
-    },
-    async dispose() {
-      await handle.close();
-      await rm(path, { force: true });
-    },
-  };
+  }
+  for (const entry of outdated)
+    progress.note(`cache: features of ${entry.model} at ${entry.resolution} px on "${entry.data}" make room`);
+  await removeEntries(outdated);
+  return openRows(folder, { key, rows: length, rowBytes });
 }

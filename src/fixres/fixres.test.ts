@@ -1,15 +1,12 @@
-import { access, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { RequestError } from "../errors.js";
+import { toFloat16 } from "../half.js";
 import { architecture, freshModel, inferenceProgram, isTrainable } from "../models/index.js";
 import { elements, nodesFor, parseModel } from "../onnx/index.js";
 import { random } from "../random.js";
 import { openSession } from "../runtime/index.js";
 import { initialState, sgd } from "../train/index.js";
 import type { Tensor } from "../weights/index.js";
-import { openFeatureStore } from "./features.js";
 import { divided, topProgram, topStep, trunkProgram, tuneMode } from "./index.js";
 
 const ARCH = architecture("tf_efficientnet_b0", { width: 0.25, depth: 0.25 });
@@ -74,6 +71,37 @@ describe.each(Object.keys(TRAINED))("mode %s", (name) => {
     });
   });
 
+  it("keeps features as float16, which the engine rounds to the nearest", async () => {
+    const [exact, rounded] = [divided(model, mode, size), divided(model, mode, size, "float16")];
+    const features = await run(trunkProgram(exact, model), { pixels });
+    const halves = await run(trunkProgram(rounded, model), { pixels });
+    for (const { name } of exact.features) expect(halves[name]).toEqual(toFloat16(features[name]!));
+    const { logits } = await run(topProgram(exact, model), features);
+    const { logits: found } = await run(topProgram(rounded, model), halves);
+    logits!.forEach((v, i) => {
+      expect(Math.abs(v - found![i]!)).toBeLessThan(2e-3);
+    });
+  });
+
+  it("takes parameters that are fed, in place of the model's", async () => {
+    const division = divided(model, mode, size);
+    const features = await run(trunkProgram(division, model), { pixels });
+    const { logits } = await run(topProgram(division, model), features);
+    const other = [...model.tensors].map(([name, tensor]) => {
+      const data = division.trained.has(name) ? (tensor.data as Float32Array).map((v) => 2 * v) : tensor.data;
+      return [name, { ...tensor, data } as Tensor] as const;
+    });
+    const program = topProgram(division, { tensors: new Map(other) }, division.trained);
+    const own = Object.fromEntries(
+      [...division.trained].map((name) => [name, model.tensors.get(name)!.data as Float32Array]),
+    );
+    const { logits: found } = await run(program, { ...features, ...own });
+    // The engine fuses what it knows, so that last digits differ.
+    logits!.forEach((v, i) => {
+      expect(Math.abs(v - found![i]!)).toBeLessThan(1e-5);
+    });
+  });
+
   it("trains what it names and nothing else", async () => {
     const division = divided(model, mode, size);
     const optimizer = sgd();
@@ -113,39 +141,4 @@ it("refuses an unknown mode and lists those that are", () => {
   expect(() => tuneMode("match:(")).toThrow(/which is no regular expression/);
   expect(() => divided(model, tuneMode("last:9"), size)).toThrow("tf_efficientnet_b0 has 7 blocks, fewer than 9;");
   expect(() => divided(model, tuneMode("match:fc"), size)).toThrow("no parameter of tf_efficientnet_b0 matches fc;");
-});
-
-describe("the feature store", () => {
-  let directory: string;
-  beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), "fixres-features-"));
-  });
-  afterAll(() => rm(directory, { recursive: true, force: true }));
-
-  it.each([
-    ["memory", 1000],
-    ["disk", 10],
-  ] as const)("in %s gives back each row, in any order, and leaves nothing", async (where, memoryBytes) => {
-    const path = join(directory, `features-${where}`);
-    const store = await openFeatureStore(5, 3, { memoryBytes, path });
-    expect(store).toMatchObject({ where, bytes: 60 });
-    const row = (i: number): Float32Array => Float32Array.of(i, i + 0.5, -i);
-    for (const i of [3, 0, 4, 1, 2]) await store.write(i, row(i));
-    const out = new Float32Array(6);
-    for (const i of [4, 0, 2, 3, 1]) {
-      await store.read(i, out, 3, { at: 0, length: 3 });
-      expect(out.subarray(3)).toEqual(row(i));
-      await store.read(i, out, 0, { at: 1, length: 2 });
-      expect(out.subarray(0, 2)).toEqual(row(i).subarray(1));
-    }
-    await store.dispose();
-    await expect(access(path)).rejects.toThrow();
-  });
-
-  it("says where it could not write, and how to do without", async () => {
-    const opening = openFeatureStore(5, 3, { memoryBytes: 0, path: join(directory, "nowhere", "features") });
-    await expect(opening).rejects.toThrow(
-      /the feature cache ".*features" .* cannot be used: no such file or directory. Give it more memory/,
-    );
-  });
 });

@@ -5,8 +5,19 @@
  *
  * @module
  */
+export { type CacheEntry, cacheEntries, cacheFolder, clearCache, removeEntries } from "./cache/index.js";
+export { CACHE_DEFAULTS, CACHE_WHERE, type CacheOptions, type CacheWhere } from "./features.js";
 export { TUNE_MODE_FORMS, TUNE_MODES, type TuneMode, type TuneModeName, tuneMode } from "./modes.js";
-export { TUNE_DEFAULTS, type TuneOptions } from "./options.js";
+export { SELECT_ON, type SelectOn, TUNE_DEFAULTS, type TuneOptions } from "./options.js";
 export { type SweepOptions, type SweepRow, sweep } from "./sweep.js";
-export { type Division, divided, FEATURES, type Feature, topProgram, topStep, trunkProgram } from "./top.js";
-export { type TuneResult, type TuneSurroundings, tune } from "./tune.js";
+export {
+  type Division,
+  divided,
+  FEATURES,
+  type Feature,
+  type FeatureType,
+  topProgram,
+  topStep,
+  trunkProgram,
+} from "./top.js";
+export { type Selection, type TuneEvent, type TuneResult, type TuneSurroundings, tune } from "./tune.js";

@@ -19,7 +19,8 @@ import {
   nodesFor,
   parametersFor,
   rewrite,
-  type Shape,
+  serialize,
+  type TensorType,
   type Value,
   windowOf,
 } from "../onnx/index.js";
@@ -28,11 +29,13 @@ import { type Optimizer, type StepGraph, stepGraph } from "../train/index.js";
 import type { Tensor } from "../weights/index.js";
 import type { ChosenMode, TopMode, TuneMode } from "./modes.js";
 
-/** One value at the cut between trunk and top: its name in all graphs, and its shape for one picture. */
-export interface Feature {
+/** One value at the cut between trunk and top: its name in all graphs, and its type and shape for one picture. */
+export interface Feature extends TensorType {
   readonly name: string;
-  readonly shape: Shape;
 }
+
+/** What features are kept as; both graphs compute in float32. */
+export type FeatureType = "float16" | "float32";
 
 /** A classifier in two: the frozen trunk below a cut, and the top above it, part of which is trained. */
 export interface Division {
@@ -74,31 +77,31 @@ interface Selection {
 
 /**
  * Divides a classifier for a mode: what the mode trains, and all that depends on it, is the top.
+ * @param type - of the features between the two: float16 takes half the room, and rounds to 11 bits
  * @throws {RequestError} where the mode wants a BatchNorm and the network has none, or names no parameter of it
  */
-export function divided(model: Model, mode: TuneMode, size: Size): Division {
+export function divided(model: Model, mode: TuneMode, size: Size, type: FeatureType = "float32"): Division {
   const graph = inferenceGraph(model, size);
   const anatomy = anatomyOf(graph);
   const { roots, trained, byBatch, fresh } =
     "choose" in mode ? chosen(mode, anatomy, graph, model) : topmost(mode, anatomy, model);
-  const replaced = new Map(
-    [...cutBelow(roots, anatomy.nodes)].map((value, i) => {
-      const name = i === 0 ? FEATURES : `${FEATURES}/${i}`;
-      return [value, { name, type: value.type, shape: value.shape, source: { kind: "input" } } as Value] as const;
-    }),
-  );
+  const b = new GraphBuilder();
+  const cut = [...cutBelow(roots, anatomy.nodes)].map((value, i) => {
+    const name = i === 0 ? FEATURES : `${FEATURES}/${i}`;
+    const input = b.input(name, value.type === "float32" ? type : value.type, value.shape);
+    const kept = b.scope("kept", () => b.cast(value, input.type));
+    return { value, kept, input, again: b.scope("kept", () => b.cast(input, value.type)) };
+  });
+  const replaced = new Map(cut.map(({ value, again }) => [value, again]));
+  const inputs = cut.map(({ input }) => input);
   const top = (inner: Parameters<typeof rewrite>[1]): Graph => ({
     ...rewrite(graph, inner, replaced),
     name: "top",
-    inputs: [...replaced.values()],
+    inputs,
   });
   return {
-    trunk: {
-      ...graph,
-      name: "trunk",
-      outputs: Object.fromEntries([...replaced].map(([value, { name }]) => [name, value])),
-    },
-    features: [...replaced.values()].map(({ name, shape }) => ({ name, shape: shape.slice(1) })),
+    trunk: { ...graph, name: "trunk", outputs: Object.fromEntries(cut.map(({ kept, input }) => [input.name, kept])) },
+    features: inputs.map(({ name, type, shape }) => ({ name, type, shape: shape.slice(1) })),
     top: top((b, node, inputs) => (node === fresh?.conv ? [freshInference(b, node, inputs, fresh)] : null)),
     trained,
     unfolded: fresh,
@@ -289,9 +292,23 @@ export function trunkProgram({ trunk }: Pick<Division, "trunk">, model: Pick<Mod
   return packed(folded.graph, folded.data);
 }
 
-/** The top in inference mode as a program. */
-export const topProgram = ({ top }: Pick<Division, "top">, model: Pick<Model, "tensors">): Program =>
-  packed(top, weightsOf(model));
+/**
+ * The top in inference mode as a program.
+ * @param fed - parameters that are fed at each run, in place of the model's
+ */
+export function topProgram(
+  { top }: Pick<Division, "top">,
+  model: Pick<Model, "tensors">,
+  fed: ReadonlySet<string> = new Set(),
+): Program {
+  const weights = weightsOf(model);
+  if (fed.size === 0) return packed(top, weights);
+  return {
+    model: serialize(top, {
+      bind: (value) => (fed.has(value.name) ? { kind: "input" } : { kind: "data", data: weights(value) }),
+    }),
+  };
+}
 
 /** A training step of the top: what the mode trains, nothing else has a gradient. */
 export function topStep(

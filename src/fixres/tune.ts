@@ -1,7 +1,8 @@
+import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type BadPicture, loadBatches, orderOf, type Source, type Splits, testTransform } from "../data/index.js";
-import { FailedError, RequestError } from "../errors.js";
+import { type BadPicture, orderOf, type Source, type Splits, testTransform } from "../data/index.js";
+import { RequestError } from "../errors.js";
 import {
   type Accuracy,
   type PairedGain,
@@ -9,36 +10,66 @@ import {
   recordHead,
   type Scored,
   saveRecord,
-  scoreLogits,
   tally,
 } from "../evaluate/index.js";
-import { expectedClasses, type Model, possibleBatch, saveModel } from "../models/index.js";
-import { elements, type TypedArray } from "../onnx/index.js";
+import { expectedClasses, type Model, modelFingerprint, possibleBatch, saveModel } from "../models/index.js";
+import type { TypedArray } from "../onnx/index.js";
 import { type Progress, silent } from "../progress.js";
-import { openSession, runEach, type Session, type SessionOptions } from "../runtime/index.js";
-import { initialState, learningRateAt, sgd, sourceHash } from "../train/index.js";
-import { type FeatureStore, openFeatureStore } from "./features.js";
-import { type TuneModeName, tuneMode } from "./modes.js";
-import { checkOptions, type TuneOptions } from "./options.js";
+import { openSession, type Program, type Session, type SessionOptions } from "../runtime/index.js";
+import { sourceHash } from "../train/index.js";
 import {
-  type Division,
-  divided,
-  foldedAgain,
-  freshTensors,
-  statisticsProgram,
-  topProgram,
-  topStep,
-  trunkProgram,
-} from "./top.js";
+  type BatchOptions,
+  CACHE_DEFAULTS,
+  type CacheOptions,
+  type CacheWhere,
+  type FeatureBatch,
+  Features,
+} from "./features.js";
+import { type Fit, type FitOptions, fitBySgd, scoredFeatures } from "./fit.js";
+import { holdoutOf } from "./holdout.js";
+import { type TuneModeName, tuneMode } from "./modes.js";
+import { checkOptions, type SelectOn, type TuneOptions } from "./options.js";
+import { progressFile } from "./progress-file.js";
+import { type Division, divided, foldedAgain, freshTensors, statisticsProgram, topProgram } from "./top.js";
 
 /** What surrounds a tuning and does not change what it computes. */
 export interface TuneSurroundings extends Pick<SessionOptions, "device" | "threads"> {
   /** Model directory to write. */
   readonly directory: string;
-  /** Features that fit into so many bytes are kept in memory, others on disk; 4 GiB unless given. */
-  readonly memoryBytes?: number;
+  /** Where features are kept; `CACHE_DEFAULTS` unless given. */
+  readonly cache?: CacheOptions;
   readonly signal?: AbortSignal;
   readonly progress?: Progress;
+  /** Called with what has happened. */
+  readonly onEvent?: (event: TuneEvent) => void;
+}
+
+/** What a tuning tells while it runs. */
+export type TuneEvent =
+  | { readonly kind: "evaluated"; readonly when: "before" | "after"; readonly accuracy: Accuracy }
+  | {
+      readonly kind: "epoch";
+      /** `choose` where epochs are tried, to choose one; `tune` where the model is made. */
+      readonly stage: Stage;
+      readonly epoch: number;
+      readonly epochs: number;
+      /** Mean training loss. */
+      readonly loss: number;
+      /** On the pictures that choose, where there are some. */
+      readonly judged: Accuracy | null;
+    }
+  | { readonly kind: "chosen"; readonly epoch: number; readonly on: SelectOn; readonly judged: Accuracy };
+
+type Stage = "choose" | "tune";
+
+/** How an epoch was chosen. */
+export interface Selection {
+  readonly on: Exclude<SelectOn, "none">;
+  /** True where the same pictures have chosen and judge. */
+  readonly optimistic: boolean;
+  readonly epoch: number;
+  /** Accuracy of each epoch on the pictures that chose. */
+  readonly judged: readonly Accuracy[];
 }
 
 export interface TuneResult extends PairedGain {
@@ -50,15 +81,24 @@ export interface TuneResult extends PairedGain {
   readonly mode: TuneModeName;
   /** Mean training loss of each epoch. */
   readonly losses: readonly number[];
+  /** Of the epochs that this run has computed. */
   readonly epochSeconds: readonly number[];
+  /** Null where the last epoch was taken. */
+  readonly selection: Selection | null;
   readonly bad: readonly BadPicture[];
   readonly seconds: number;
-  readonly cache: { readonly bytes: number; readonly where: "memory" | "disk" };
+  readonly cache: {
+    readonly bytes: number;
+    readonly where: CacheWhere;
+    /** Pictures whose features were computed, and not found. */
+    readonly computed: number;
+  };
 }
 
 /**
  * FixRes: fine-tunes the top of a classifier at a test resolution with test-time preprocessing, and says what that gained on
- * the validation pictures (arXiv 1906.06423, section 4.2). Features below the cut are computed once.
+ * the validation pictures (arXiv 1906.06423, section 4.2). Features below the cut are computed once, and kept for later runs. A run
+ * that was stopped at any moment goes on when it is called again, and ends in the same bytes.
  * @throws {RequestError} for options that cannot be  @throws {FailedError} where the loss is not finite
  */
 export async function tune(
@@ -76,25 +116,15 @@ export async function tune(
   }
 }
 
-/** Features of a source, and which of its samples have some. */
-interface Features {
-  readonly store: FeatureStore;
-  readonly source: Source;
-  readonly present: Uint8Array;
-  /** Those that could not be read. */
-  readonly bad: BadPicture[];
-}
-
-/** Values of a batch's features at the cut, by name. */
-type FeatureBatch = Readonly<Record<string, Float32Array>>;
-
 class Tuning {
   private readonly division: Division;
-  /** Floats of one picture's features, all together. */
-  private readonly length: number;
+  /** The same for the validation pictures: what accuracy is measured on is not rounded. */
+  private readonly valDivision: Division;
   private readonly progress: Progress;
   private readonly resources: { dispose(): Promise<void> }[] = [];
-  private readonly bad: BadPicture[] = [];
+  private readonly all: Int32Array;
+  /** All that the result depends on. */
+  private identity: string | null = null;
 
   constructor(
     private readonly model: Model,
@@ -102,7 +132,7 @@ class Tuning {
     private readonly options: TuneOptions,
     private readonly surroundings: TuneSurroundings,
   ) {
-    const { batchSize, preprocessing } = options;
+    const { batchSize, preprocessing, cacheType } = options;
     const size = { resolution: preprocessing.resolution, batch: batchSize };
     const possible = possibleBatch(model, size);
     if (possible !== batchSize) {
@@ -110,9 +140,10 @@ class Tuning {
         `${model.arch.name} takes ${possible} pictures at a time, which its file has written out; export it with a free batch size, or give --batch-size ${possible}.`,
       );
     }
-    this.division = divided(model, tuneMode(options.mode), size);
-    this.length = this.division.features.reduce((sum, { shape }) => sum + elements(shape), 0);
+    this.division = divided(model, tuneMode(options.mode), size, cacheType);
+    this.valDivision = divided(model, tuneMode(options.mode), size);
     this.progress = surroundings.progress ?? silent;
+    this.all = everySample(data.train);
   }
 
   async dispose(): Promise<void> {
@@ -123,20 +154,21 @@ class Tuning {
     const started = performance.now();
     const { model, data, options, surroundings, division } = this;
     await mkdir(surroundings.directory, { recursive: true });
-    const trunk = await this.open(trunkProgram(division, model));
-    const train = await this.features(data.train, "train");
-    const val = await this.features(data.val, "val");
-    await this.collect(val, trunk, "before", { epoch: 0, shuffle: false });
+    const train = await this.features(data.train, options.cacheType);
+    const val = await this.features(data.val, "float32");
 
-    const start = division.unfolded === null ? model : await this.unfolded(train, trunk);
-    const before = await this.score(start, val);
-    const { tensors, losses, epochSeconds } = await this.train(start, train, trunk);
-    const tuned = this.tunedModel(start, tensors);
-    const after = await this.score(tuned, val);
+    const start = division.unfolded === null ? model : await this.unfolded(train);
+    const before = await this.score("before", start, val);
+    const selection = await this.select(start, train, val);
+    const epochs = selection?.epoch ?? options.epochs;
+    const { tensors, losses, epochSeconds } = await this.fit("tune", start, train, this.all, { ...options, epochs });
+    const tuned = this.tunedModel(start, tensors, selection);
+    const after = await this.score("after", tuned, val);
     const saved = { ...tuned, tensors: foldedAgain(division, tuned.tensors) };
     await saveModel(surroundings.directory, saved);
     await this.keep("before", model, before.scored);
     await this.keep("after", saved, after.scored);
+    for (const stage of ["choose", "tune"] as const) await this.progressFile(stage).remove();
     return {
       ...pairedGain(before.correct, after.correct),
       model: surroundings.directory,
@@ -146,107 +178,42 @@ class Tuning {
       mode: options.mode,
       losses,
       epochSeconds,
-      bad: this.bad,
+      selection,
+      bad: [...val.bad, ...train.bad],
       seconds: (performance.now() - started) / 1000,
-      cache: { bytes: train.store.bytes + val.store.bytes, where: train.store.where },
+      cache: { bytes: train.bytes + val.bytes, where: train.where, computed: train.computed + val.computed },
     };
   }
 
-  private async open(program: Parameters<typeof openSession>[0]): Promise<Session> {
+  private async open(program: Program): Promise<Session> {
     const { device, threads } = this.surroundings;
     const session = await openSession(program, { device, threads });
     this.resources.push(session);
     return session;
   }
 
-  private async features(source: Source, name: string): Promise<Features> {
-    const { directory, memoryBytes = 4 * 2 ** 30 } = this.surroundings;
-    const path = join(directory, `.features-${name}`);
-    const store = await openFeatureStore(source.samples.length, this.length, { memoryBytes, path });
-    this.resources.push(store);
-    return { store, source, present: new Uint8Array(source.samples.length), bad: [] };
-  }
-
-  /** Runs a source through the trunk and keeps its features; `use` gets each full batch on the way. */
-  private async collect(
-    { store, source, present, bad: unread }: Features,
-    trunk: Session,
-    task: string,
-    order: { epoch: number; shuffle: boolean },
-    use?: (features: FeatureBatch, labels: Int32Array) => Promise<number>,
-  ): Promise<void> {
-    const { preprocessing, batchSize, seed, onBadImage } = this.options;
-    const shown = this.progress.start(task, source.samples.length, "pictures");
-    try {
-      const batches = loadBatches(source, {
-        transform: testTransform(preprocessing),
-        batchSize,
-        seed,
-        ...order,
-        onBadImage,
-        signal: this.surroundings.signal,
-      });
-      for await (const { batch, results } of runEach(trunk, batches, ({ pixels }) => ({ pixels }))) {
-        const { labels, samples, count, bad } = batch;
-        this.bad.push(...bad);
-        unread.push(...bad);
-        const features = results as FeatureBatch;
-        const row = new Float32Array(this.length);
-        for (const [i, sample] of samples.entries()) {
-          for (const { from, to } of this.parts(i)) row.set(features[to.name]!.subarray(from, from + to.length), to.at);
-          await store.write(sample, row);
-          present[sample] = 1;
-        }
-        const loss = count === batchSize ? await use?.(features, labels) : undefined;
-        shown.advance(count + bad.length, loss === undefined ? undefined : `loss ${loss.toFixed(3)}`);
-      }
-    } finally {
-      shown.end();
-    }
-  }
-
-  /** Where the i-th picture of a batch has its part of each feature, and where that stands in the picture's row. */
-  private parts(i: number): { from: number; to: { name: string; at: number; length: number } }[] {
-    let at = 0;
-    return this.division.features.map(({ name, shape }) => {
-      const length = elements(shape);
-      const to = { name, at, length };
-      at += length;
-      return { from: i * length, to };
+  private async features(source: Source, type: TuneOptions["cacheType"]): Promise<Features> {
+    const { model, options, surroundings } = this;
+    const { mode, preprocessing, seed, onBadImage } = options;
+    const { cache = CACHE_DEFAULTS, device, threads, signal, progress } = surroundings;
+    const features = await Features.open({
+      ...{ model, mode, source, type, cache, seed, onBadImage, device, threads, signal, progress },
+      transform: testTransform(preprocessing),
+      described: JSON.stringify(preprocessing),
+      draw: 0,
     });
-  }
-
-  /** Batches of kept features in the order of an epoch; only full ones, unless `partial`. */
-  private async *kept(
-    { store, source, present }: Features,
-    { epoch, shuffle, partial }: { epoch: number; shuffle: boolean; partial: boolean },
-  ): AsyncGenerator<{ features: FeatureBatch; labels: Int32Array; samples: Int32Array; count: number }> {
-    const { batchSize, seed } = this.options;
-    const order = orderOf(source.samples.length, { seed, epoch, shuffle }).filter((i) => present[i] === 1);
-    for (let start = 0; start < order.length; start += batchSize) {
-      const rows = order.subarray(start, start + batchSize);
-      if (rows.length < batchSize && !partial) return;
-      const features = Object.fromEntries(
-        this.division.features.map(({ name, shape }) => [name, new Float32Array(batchSize * elements(shape))]),
-      );
-      const labels = new Int32Array(batchSize);
-      for (const [i, sample] of rows.entries()) {
-        for (const { from, to } of this.parts(i)) await store.read(sample, features[to.name]!, from, to);
-        labels[i] = source.samples[sample]!.label;
-      }
-      yield { features, labels, samples: rows, count: rows.length };
-    }
+    this.resources.push(features);
+    return features;
   }
 
   /**
    * The model with a fresh BatchNorm behind the convolution that one was folded into, for the statistics of all training pictures.
    */
-  private async unfolded(train: Features, trunk: Session): Promise<Model> {
+  private async unfolded(train: Features): Promise<Model> {
     const { model, division } = this;
-    await this.collect(train, trunk, "statistics", { epoch: 0, shuffle: false });
     const session = await this.open(statisticsProgram(division, model));
     let [sums, squares, batches]: [number[], number[], number] = [[], [], 0];
-    for await (const { features } of this.kept(train, { epoch: 0, shuffle: false, partial: false })) {
+    for await (const { features } of this.shown("statistics", train, this.all, { partial: false })) {
       const measured = await session.run(features);
       const add = (so: readonly number[], values: TypedArray): number[] =>
         Array.from(values as Float32Array, (value, c) => value + (so[c] ?? 0));
@@ -258,20 +225,112 @@ class Tuning {
     return { ...model, tensors: new Map([...model.tensors, ...freshTensors(division.unfolded!, mean, variance)]) };
   }
 
-  private async score(model: Model, val: Features) {
-    const session = await this.open(topProgram(this.division, model));
+  /** Batches with a progress of their own. */
+  private async *shown(
+    task: string,
+    features: Features,
+    order: Int32Array,
+    options: Pick<BatchOptions, "partial">,
+  ): AsyncGenerator<FeatureBatch> {
+    const { batchSize } = this.options;
+    const shown = this.progress.start(task, order.length, "pictures");
+    try {
+      for await (const batch of features.batches(order, { batchSize, ...options })) {
+        yield batch;
+        shown.advance(batch.count);
+      }
+    } finally {
+      shown.end();
+    }
+  }
+
+  private async score(when: "before" | "after", model: Model, val: Features) {
+    const session = await this.open(topProgram(this.valDivision, model));
     const sums = tally();
     const scored: Scored[] = [];
     let end = 0;
-    for await (const batch of this.kept(val, { epoch: 0, shuffle: false, partial: true })) {
-      const { features, labels, samples, count } = batch;
-      const { logits } = await session.run(features);
-      const scores = scoreLogits(logits as Float32Array, labels, count, model.classes.length);
-      sums.add(scores, samples);
-      end += count;
-      scored.push({ scores, samples, bad: end === count ? val.bad : [], end });
+    for await (const found of scoredFeatures(
+      session,
+      this.shown(when, val, everySample(this.data.val), { partial: true }),
+      model.classes.length,
+    )) {
+      sums.add(found.scores, found.samples);
+      end += found.count;
+      scored.push({ ...found, bad: [], end });
     }
-    return { accuracy: sums.result(), correct: sums.correct(), scored };
+    const accuracy = sums.result();
+    this.surroundings.onEvent?.({ kind: "evaluated", when, accuracy });
+    if (scored[0] !== undefined) scored[0] = { ...scored[0], bad: val.bad };
+    return { accuracy, correct: sums.correct(), scored };
+  }
+
+  /** Chooses the epoch by pictures that are held back, or by those that judge. */
+  private async select(start: Model, train: Features, val: Features): Promise<Selection | null> {
+    const { options, data } = this;
+    const { selectOn, holdout, seed, batchSize, epochs } = options;
+    if (selectOn === "none") return null;
+    const { kept, held } =
+      selectOn === "holdout" ? holdoutOf(data.train, holdout, seed) : { kept: this.all, held: everySample(data.val) };
+    const judges = () => (selectOn === "holdout" ? train : val).batches(held, { batchSize, partial: true });
+    const division = selectOn === "holdout" ? this.division : this.valDivision;
+    const { judged } = await this.fit("choose", start, train, kept, options, { division, batches: judges });
+    // The largest top-1; of equal ones the smallest loss.
+    const best = judged.reduce(
+      (found, { top1, loss }, i) =>
+        top1 > judged[found]!.top1 || (top1 === judged[found]!.top1 && loss < judged[found]!.loss) ? i : found,
+      0,
+    );
+    const epoch = best + 1;
+    this.surroundings.onEvent?.({ kind: "chosen", epoch, on: selectOn, judged: judged[best]! });
+    this.progress.note(`epoch ${epoch} of ${epochs} is chosen on ${held.length} pictures of ${selectOn}`);
+    return { on: selectOn, optimistic: selectOn === "val", epoch, judged };
+  }
+
+  /** Trains the top on some of the training pictures. */
+  private async fit(
+    stage: Stage,
+    start: Model,
+    train: Features,
+    pictures: Int32Array,
+    options: TuneOptions,
+    judges?: FitOptions["judges"],
+  ): Promise<Fit> {
+    const { batchSize, seed, epochs } = options;
+    const { length } = this.data.train.samples;
+    const among = new Uint8Array(length);
+    for (const sample of pictures) among[sample] = 1;
+    const file = this.progressFile(stage);
+    const resumed = await file.resumed();
+    if (resumed !== null) this.progress.note(`goes on after epoch ${resumed.losses.length}`);
+    return fitBySgd({
+      division: this.division,
+      start,
+      options,
+      batches: (epoch) => {
+        const order = orderOf(length, { seed, epoch, shuffle: true }).filter((sample) => among[sample] === 1);
+        return train.batches(order, { batchSize, partial: false });
+      },
+      pictures: pictures.length,
+      judges,
+      open: (program) => this.open(program),
+      resumed: resumed ?? undefined,
+      keep: async (state) => {
+        const { losses, judged } = state;
+        const [loss, accuracy] = [losses.at(-1)!, judged.at(-1) ?? null];
+        this.surroundings.onEvent?.({ kind: "epoch", stage, epoch: losses.length, epochs, loss, judged: accuracy });
+        await file.keep(state);
+      },
+      task: stage === "choose" ? "choose: " : "",
+      progress: this.progress,
+    });
+  }
+
+  /** How far a stage is, for a run after one that was killed. */
+  private progressFile(stage: Stage) {
+    const { model, data, options, surroundings } = this;
+    this.identity ??= JSON.stringify([modelFingerprint(model), sourceHash(data.train), sourceHash(data.val), options]);
+    const key = createHash("sha256").update(`${stage} ${this.identity}`).digest("hex");
+    return progressFile(join(surroundings.directory, `.${stage}.safetensors`), key);
   }
 
   /** Leaves a record of the validation pictures beside the model, for `fixres compare`. */
@@ -283,64 +342,14 @@ class Tuning {
     await saveRecord(join(surroundings.directory, "evaluations", name), head, data.val, scored);
   }
 
-  private async train(model: Model, train: Features, trunk: Session) {
-    const { options } = this;
-    const { batchSize, labelSmoothing, momentum, weightDecay, epochs, decayEpochs } = options;
-    const optimizer = sgd({ momentum, weightDecay });
-    const step = topStep(this.division, model, { optimizer, labelSmoothing });
-    const session = await this.open(step.program);
-    await session.setState(initialState(step, optimizer, (name) => model.tensors.get(name)!.data));
-    const learningRate = (8 * options.baseLearningRate * batchSize) / 512;
-    const losses: number[] = [];
-    const epochSeconds: number[] = [];
-    let steps = 0;
-    for (let epoch = 1; epoch <= epochs; epoch++) {
-      const started = performance.now();
-      const rate = learningRateAt({ name: "step", learningRate, epochs, decayEpochs }, epoch - 1);
-      let [sum, count] = [0, 0];
-      const use = async (features: FeatureBatch, labels: Int32Array): Promise<number> => {
-        const { loss } = await session.run({
-          ...features,
-          labels,
-          "step/learningRate": Float32Array.of(optimizer.scalars(++steps, rate).learningRate!),
-        });
-        const value = Number(loss![0]);
-        if (!Number.isFinite(value)) throw diverged(value, steps, epoch, options.baseLearningRate);
-        sum += value;
-        count++;
-        return sum / count;
-      };
-      const task = `epoch ${epoch}/${epochs}`;
-      const cached = epoch > 1 || this.division.unfolded !== null;
-      if (cached) await this.epochFromCache(train, epoch, task, use);
-      else await this.collect(train, trunk, task, { epoch, shuffle: true }, use);
-      losses.push(sum / count);
-      epochSeconds.push((performance.now() - started) / 1000);
-    }
-    return { tensors: await session.getState(), losses, epochSeconds };
-  }
-
-  private async epochFromCache(
-    train: Features,
-    epoch: number,
-    task: string,
-    use: (features: FeatureBatch, labels: Int32Array) => Promise<number>,
-  ): Promise<void> {
-    const shown = this.progress.start(`${task} (cached)`, train.source.samples.length, "pictures");
-    try {
-      for await (const { features, labels, count } of this.kept(train, { epoch, shuffle: true, partial: false })) {
-        this.surroundings.signal?.throwIfAborted();
-        const loss = await use(features, labels);
-        shown.advance(count, `loss ${loss.toFixed(3)}`);
-      }
-    } finally {
-      shown.end();
-    }
-  }
-
-  private tunedModel(model: Model, state: Readonly<Record<string, unknown>>): Model {
+  private tunedModel(model: Model, state: Readonly<Record<string, unknown>>, selection: Selection | null): Model {
     const { options, data } = this;
-    const { preprocessing, onBadImage: _, ...recipe } = options;
+    const { preprocessing, onBadImage: _, selectOn, holdout, ...recipe } = options;
+    const chosen = selection && {
+      epoch: selection.epoch,
+      selectedOn: selectOn,
+      ...(selectOn === "holdout" && { holdout }),
+    };
     const tensors = new Map(
       [...model.tensors].map(([name, tensor]) => [
         name,
@@ -361,6 +370,7 @@ class Tuning {
           resolution: preprocessing.resolution,
           trainedAt: model.input.resolution,
           ...recipe,
+          ...chosen,
           ...pictures,
         },
       ],
@@ -368,7 +378,4 @@ class Tuning {
   }
 }
 
-const diverged = (loss: number, step: number, epoch: number, base: number): FailedError =>
-  new FailedError(
-    `the loss is ${loss} at step ${step} (epoch ${epoch}); nothing was written. Try a lower base learning rate than ${base}.`,
-  );
+const everySample = ({ samples }: Source): Int32Array => Int32Array.from({ length: samples.length }, (_, i) => i);

@@ -1,0 +1,17 @@
+/**
+ * Features on disk, kept from run to run: an entry for each trunk, transform and source, by a key of their content; in it a row a
+ * picture, with a check sum.
+ *
+ * @module
+ */
+export {
+  type About,
+  type CacheEntry,
+  cacheEntries,
+  cacheFolder,
+  clearCache,
+  openEntry,
+  removeEntries,
+  roomFor,
+} from "./directory.js";
+export { openRows, type RowFile } from "./rows.js";
