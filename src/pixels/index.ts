@@ -5,6 +5,15 @@
  *
  * @module
  */
+export {
+  assertJitter,
+  drawJitter,
+  JITTERS,
+  type Jitter,
+  type JitterRanges,
+  type JitterStep,
+  jitterColors,
+} from "./color-jitter.js";
 export { assertFilter, FILTERS, type Filter } from "./filters.js";
 export { type Box, MAX_PIXELS, type Picture } from "./picture.js";
 export { type Resampling, resize, resizeInto } from "./resample.js";
