@@ -7,6 +7,8 @@
  */
 export { TUNE_MODE_FORMS, TUNE_MODES, type TuneMode, type TuneModeName, tuneMode } from "./modes.js";
 export { TUNE_DEFAULTS, type TuneOptions } from "./options.js";
+export { PRESETS, type Preset, preset } from "./presets.js";
+export { RECIPE_NAMES, RECIPES, type Recipe, type RecipeName, recipe } from "./recipes.js";
 export { type SweepOptions, type SweepRow, sweep } from "./sweep.js";
 export { type Division, divided, FEATURES, type Feature, topProgram, topStep, trunkProgram } from "./top.js";
 export { type TuneResult, type TuneSurroundings, tune } from "./tune.js";
