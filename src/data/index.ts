@@ -14,9 +14,11 @@ export {
   MAX_PIXELS,
   type Picture,
   resize,
+  type TestPlusOptions,
   type TestPreprocessing,
   TRANSFORMS,
   type Transform,
+  testPlusTransform,
   testTransform,
 } from "../pixels/index.js";
 export { openPictureCache, type PictureCache } from "./cache.js";

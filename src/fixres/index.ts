@@ -9,6 +9,8 @@ export { type CacheEntry, cacheEntries, cacheFolder, clearCache, removeEntries }
 export { CACHE_DEFAULTS, CACHE_WHERE, type CacheOptions, type CacheWhere } from "./features.js";
 export { TUNE_MODE_FORMS, TUNE_MODES, type TuneMode, type TuneModeName, tuneMode } from "./modes.js";
 export { SELECT_ON, type SelectOn, TUNE_DEFAULTS, type TuneOptions } from "./options.js";
+export { PRESETS, type Preset, preset } from "./presets.js";
+export { RECIPE_NAMES, RECIPES, type Recipe, type RecipeName, recipe } from "./recipes.js";
 export { type SweepOptions, type SweepRow, sweep } from "./sweep.js";
 export {
   type Division,

@@ -1,5 +1,5 @@
 import { RequestError } from "../errors.js";
-import { assertFilter } from "./filters.js";
+import { assertFilter, type Filter } from "./filters.js";
 import type { Picture } from "./picture.js";
 import { resizeInto } from "./resample.js";
 import { assertResolution, type FixedTransform, roundHalfEven } from "./transform.js";
@@ -41,6 +41,36 @@ export interface TestPreprocessing {
  * @throws {RequestError} for a resolution, crop ratio, interpolation, transform or crop mode that cannot be
  */
 export function testTransform(preprocessing: TestPreprocessing): FixedTransform {
+  const { resolution, interpolation, exifOrientation, sizeOf, marginOf, surround } = testGeometry(preprocessing);
+  return {
+    resolution,
+    deterministic: true,
+    exifOrientation,
+    apply(picture, out, offset) {
+      const { width, height } = sizeOf(picture);
+      const across = centre(width, resolution, marginOf);
+      const down = centre(height, resolution, marginOf);
+      const corner = surround(across, down, out, offset);
+      const crop = { left: across.start, top: down.start, width: across.length, height: down.length };
+      resizeInto(picture, { width, height, filter: interpolation, crop }, out, corner, resolution * 3);
+    },
+  };
+}
+
+/** Where things are in a test transform, its preprocessing checked. */
+export interface TestGeometry {
+  readonly resolution: number;
+  readonly interpolation: Filter;
+  readonly exifOrientation: boolean;
+  /** To what a picture is resized. */
+  readonly sizeOf: (picture: Picture) => Size;
+  readonly marginOf: Resizing["marginOf"];
+  /** Fills the square where the crop leaves some of it free. @returns the byte at which the crop's first row begins */
+  readonly surround: (across: Stretch, down: Stretch, out: Uint8Array, offset: number) => number;
+}
+
+/** @throws {RequestError} as `testTransform` does */
+export function testGeometry(preprocessing: TestPreprocessing): TestGeometry {
   const { resolution, cropRatio, interpolation, exifOrientation = false } = preprocessing;
   assertResolution(resolution);
   assertFilter(interpolation);
@@ -53,18 +83,15 @@ export function testTransform(preprocessing: TestPreprocessing): FixedTransform 
   const ground = groundOf(preprocessing);
   return {
     resolution,
-    deterministic: true,
+    interpolation,
     exifOrientation,
-    apply(picture, out, offset) {
-      const { width, height } = sizeOf(picture, side);
-      const across = centre(width, resolution, marginOf);
-      const down = centre(height, resolution, marginOf);
+    sizeOf: (picture) => sizeOf(picture, side),
+    marginOf,
+    surround(across, down, out, offset) {
       if (across.length < resolution || down.length < resolution) {
         fillWith(ground, out, offset, offset + resolution * resolution * 3);
       }
-      const crop = { left: across.start, top: down.start, width: across.length, height: down.length };
-      const corner = offset + (down.margin * resolution + across.margin) * 3;
-      resizeInto(picture, { width, height, filter: interpolation, crop }, out, corner, resolution * 3);
+      return offset + (down.margin * resolution + across.margin) * 3;
     },
   };
 }
@@ -145,14 +172,15 @@ const SIZES: Readonly<Record<TestPreprocessing["cropMode"], (size: Picture, side
   },
 };
 
-/**
- * The middle of an axis: which part of it the crop keeps, and how much goes before it where the axis is shorter.
- */
-function centre(
-  length: number,
-  crop: number,
-  marginOf: Resizing["marginOf"],
-): { start: number; length: number; margin: number } {
+/** Which part of an axis a crop keeps, and how much goes before it where the axis is shorter. */
+export interface Stretch {
+  readonly start: number;
+  readonly length: number;
+  readonly margin: number;
+}
+
+/** The middle of an axis. */
+export function centre(length: number, crop: number, marginOf: Resizing["marginOf"]): Stretch {
   if (length >= crop) return { start: roundHalfEven((length - crop) / 2), length: crop, margin: 0 };
   return { start: 0, length, margin: marginOf(crop - length) };
 }
