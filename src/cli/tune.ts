@@ -1,14 +1,28 @@
 import { Option } from "commander";
 import { openSplits } from "../data/index.js";
-import { SELECT_ON, TUNE_DEFAULTS, TUNE_MODES, type TuneModeName, type TuneOptions, tune } from "../fixres/index.js";
+import {
+  RECIPE_NAMES,
+  RECIPES,
+  SELECT_ON,
+  TUNE_DEFAULTS,
+  TUNE_MODES,
+  type TuneModeName,
+  type TuneOptions,
+  tune,
+  tuneDefaults,
+} from "../fixres/index.js";
 import { expectedClasses } from "../models/index.js";
 import { type CacheOptions, cacheOf, withCache } from "./cache-options.js";
 import * as cli from "./options.js";
 
 /** Those of the recipe are called as `TuneOptions` has them. */
-type Recipe = Omit<TuneOptions, "mode" | "preprocessing" | "batchSize" | "onBadImage">;
+type Learning = Omit<
+  TuneOptions,
+  "mode" | "preprocessing" | "batchSize" | "onBadImage" | "epochs" | "baseLearningRate"
+> &
+  Partial<Pick<TuneOptions, "epochs" | "baseLearningRate">>;
 
-interface Options extends cli.EngineOptions, cli.PreprocessingOptions, cli.DataOptions, CacheOptions, Recipe {
+interface Options extends cli.EngineOptions, cli.PreprocessingOptions, cli.DataOptions, CacheOptions, Learning {
   readonly out: string;
   readonly tune: TuneModeName;
 }
@@ -28,16 +42,38 @@ const modes = [
   "match:PATTERN: the parameters whose names match, with those BatchNorms by the batch",
 ];
 
+/** A number of each recipe, for the help. */
+function ofRecipes(key: "epochs" | "baseLearningRate"): string {
+  return Object.entries(RECIPES)
+    .map(([name, numbers]) => `${numbers[key]} for ${name}`)
+    .join(", ");
+}
+
 export const tuneCommand = withCache(cli.withPreprocessing(cli.withData(cli.withEngine(base), { parts: true })))
   .argument("<model>", cli.MODEL)
   .requiredOption("--out <dir>", "model directory to write")
   .option("--tune <what>", `what is trained (${modes.join("; ")})`, TUNE_DEFAULTS.mode)
-  .option("--epochs <n>", "epochs", cli.positiveInteger, TUNE_DEFAULTS.epochs)
+  .addOption(
+    new Option(
+      "--recipe <name>",
+      `how pictures are shown, and the numbers below (${Object.entries(RECIPES)
+        .map(([name, { summary }]) => `${name}: ${summary}`)
+        .join("; ")})`,
+    )
+      .choices(RECIPE_NAMES)
+      .default(TUNE_DEFAULTS.recipe),
+  )
+  .option(
+    "--views <k>",
+    "draws of test+ that are kept and take turns; 0 draws anew in each epoch",
+    cli.nonNegativeInteger,
+    0,
+  )
+  .option("--epochs <n>", `epochs (default: ${ofRecipes("epochs")})`, cli.positiveInteger)
   .option(
     "--base-learning-rate <b>",
-    "b in the learning rate 8 b batch / 512",
+    `b in the learning rate 8 b batch / 512 (default: ${ofRecipes("baseLearningRate")})`,
     cli.positiveNumber,
-    TUNE_DEFAULTS.baseLearningRate,
   )
   .option("--decay-epochs <n>", "epochs after which it falls to a tenth", cli.positiveNumber, TUNE_DEFAULTS.decayEpochs)
   .option("--momentum <m>", "momentum", cli.fraction, TUNE_DEFAULTS.momentum)
@@ -56,15 +92,17 @@ export const tuneCommand = withCache(cli.withPreprocessing(cli.withData(cli.with
     const data = await openSplits(options.data, { ...options, classes: expectedClasses(model) });
     [...data.train.notes, ...data.val.notes].forEach(progress.note);
     const preprocessing = cli.resolvedPreprocessing(model, options, progress, { tuning: true });
-    const { tune: mode, epochs, baseLearningRate, decayEpochs, momentum, weightDecay, labelSmoothing, seed } = options;
-    const { cacheType, selectOn, holdout } = options;
-    const batchSize = options.batchSize ?? Math.min(TUNE_DEFAULTS.batchSize, data.train.samples.length);
-    const learning = { mode, epochs, baseLearningRate, decayEpochs, momentum, weightDecay, labelSmoothing, seed };
-    const recipe = { ...learning, cacheType, selectOn, holdout };
+    const { tune: mode, decayEpochs, momentum, weightDecay, labelSmoothing, seed, views } = options;
+    const { cacheType, selectOn, holdout, recipe } = options;
+    const defaults = tuneDefaults(recipe);
+    const { epochs = defaults.epochs, baseLearningRate = defaults.baseLearningRate } = options;
+    const batchSize = options.batchSize ?? Math.min(defaults.batchSize, data.train.samples.length);
+    const learning = { epochs, baseLearningRate, decayEpochs, momentum, weightDecay, labelSmoothing, seed };
+    const tuning = { mode, recipe, views, ...learning, cacheType, selectOn, holdout };
     const found = await tune(
       model,
       data,
-      { ...recipe, preprocessing, batchSize, onBadImage: options.onBadImage },
+      { ...tuning, preprocessing, batchSize, onBadImage: options.onBadImage },
       {
         directory: options.out,
         device: options.device,

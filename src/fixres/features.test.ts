@@ -38,6 +38,7 @@ const options = (changes: Partial<FeatureOptions> = {}): FeatureOptions => ({
   described: JSON.stringify(preprocessing),
   seed: 0,
   draw: 0,
+  copies: 1,
   type: "float16",
   onBadImage: "fail",
   cache: { where: "disk", directory: at("cache") },

@@ -44,6 +44,8 @@ export interface FeatureOptions extends Pick<SessionOptions, "device" | "threads
   readonly seed: number;
   /** Which draw of a random transform they are; a transform that is not random has one. */
   readonly draw: number;
+  /** How many draws are kept, each as large. */
+  readonly copies: number;
   readonly type: FeatureType;
   readonly onBadImage: OnBadImage;
   readonly cache: CacheOptions;
@@ -97,12 +99,12 @@ export class Features {
     private readonly program: Program,
     private readonly disk: RowFile | null,
   ) {
-    const { source, cache, type } = options;
+    const { source, cache, type, copies } = options;
     const { memoryBytes = CACHE_DEFAULTS.memoryBytes } = cache;
     const { length } = source.samples;
     this.bytes = length * this.length * ARRAYS[type].BYTES_PER_ELEMENT;
     this.where = cache.where === "disk" && disk === null ? "memory" : cache.where;
-    const held = this.where === "memory" || (this.where === "disk" && this.bytes <= memoryBytes);
+    const held = this.where === "memory" || (this.where === "disk" && copies * this.bytes <= memoryBytes);
     this.memory = held ? new ARRAYS[type](length * this.length) : null;
     this.resident = new Uint8Array(length);
   }
@@ -111,12 +113,12 @@ export class Features {
    * @throws {RequestError} where they would not fit, with what to choose
    */
   static async open(options: FeatureOptions): Promise<Features> {
-    const { model, mode, type, source, transform, cache } = options;
+    const { model, mode, type, source, transform, cache, copies } = options;
     const { resolution } = transform;
     const division = divided(model, tuneMode(mode), { resolution, batch: batchOf(model, computing(options)) }, type);
     const parts = partsOf(division.features);
     const rowBytes = lengthOf(parts) * ARRAYS[type].BYTES_PER_ELEMENT;
-    checkRoom(options, source.samples.length * rowBytes);
+    checkRoom(options, copies * source.samples.length * rowBytes);
     const program = trunkProgram(division, model);
     const disk = cache.where === "disk" ? await openDisk(options, program, rowBytes) : null;
     return new Features(options, parts, program, disk);
@@ -283,13 +285,13 @@ const lengthOf = (parts: readonly Part[]): number => parts.reduce((sum, { length
 const bytesOf = (row: Row): Uint8Array => new Uint8Array(row.buffer, row.byteOffset, row.byteLength);
 
 /** @throws {RequestError} where the features are more than may be kept */
-function checkRoom({ cache, source, mode, transform, type }: FeatureOptions, bytes: number): void {
+function checkRoom({ cache, source, mode, transform, type, copies }: FeatureOptions, bytes: number): void {
   const { where, limitBytes, memoryBytes } = { ...CACHE_DEFAULTS, ...cache };
   const limit = where === "disk" ? limitBytes : where === "memory" ? memoryBytes : Number.POSITIVE_INFINITY;
   if (bytes <= limit) return;
   const option = where === "disk" ? "--cache-limit" : "--cache-memory";
   throw new RequestError(
-    `the features of ${source.samples.length} pictures (${mode} at ${transform.resolution} px, ${type}) take ${binaryBytes(bytes)}, more than the ${binaryBytes(limit)} of ${option}. Raise that to ${Math.ceil(bytes / 2 ** 30)}, tune the classifier alone, whose features are small (--tune classifier), or compute them anew in each epoch (--cache none).`,
+    `the features of ${source.samples.length} pictures (${mode} at ${transform.resolution} px, ${type}${copies > 1 ? `, ${copies} views` : ""}) take ${binaryBytes(bytes)}, more than the ${binaryBytes(limit)} of ${option}. Raise that to ${Math.ceil(bytes / 2 ** 30)}, tune the classifier alone, whose features are small (--tune classifier), or compute them anew in each epoch (--cache none).`,
   );
 }
 

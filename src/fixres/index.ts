@@ -8,7 +8,7 @@
 export { type CacheEntry, cacheEntries, cacheFolder, clearCache, removeEntries } from "./cache/index.js";
 export { CACHE_DEFAULTS, CACHE_WHERE, type CacheOptions, type CacheWhere } from "./features.js";
 export { TUNE_MODE_FORMS, TUNE_MODES, type TuneMode, type TuneModeName, tuneMode } from "./modes.js";
-export { SELECT_ON, type SelectOn, TUNE_DEFAULTS, type TuneOptions } from "./options.js";
+export { SELECT_ON, type SelectOn, TUNE_DEFAULTS, type TuneOptions, tuneDefaults } from "./options.js";
 export { PRESETS, type Preset, preset } from "./presets.js";
 export { RECIPE_NAMES, RECIPES, type Recipe, type RecipeName, recipe } from "./recipes.js";
 export { type SweepOptions, type SweepRow, sweep } from "./sweep.js";

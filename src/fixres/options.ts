@@ -1,6 +1,7 @@
 import type { OnBadImage, Source, TestPreprocessing } from "../data/index.js";
 import { RequestError } from "../errors.js";
 import type { TuneModeName } from "./modes.js";
+import { type RecipeName, recipe } from "./recipes.js";
 import type { FeatureType } from "./top.js";
 
 /** By which pictures an epoch is chosen: none, which takes the last; a part of the training set; the validation set itself. */
@@ -9,6 +10,10 @@ export type SelectOn = (typeof SELECT_ON)[number];
 
 export interface TuneOptions {
   readonly mode: TuneModeName;
+  /** How training pictures are shown; the numbers below are given apart. */
+  readonly recipe: RecipeName;
+  /** Of a recipe that draws at random: how many draws are kept and take turns; 0 draws anew in each epoch and keeps nothing. */
+  readonly views: number;
   /** The test's preprocessing, which training uses too. */
   readonly preprocessing: TestPreprocessing;
   readonly epochs: number;
@@ -30,26 +35,32 @@ export interface TuneOptions {
   readonly onBadImage: OnBadImage;
 }
 
-/** The authors' first recipe with FixEfficientNet's label smoothing (DESIGN.md, section 6); few epochs, as they cost little. */
-export const TUNE_DEFAULTS: Omit<TuneOptions, "preprocessing"> = {
+/** The options of a recipe, and of everything else what one wants mostly. */
+export function tuneDefaults(name: RecipeName): Omit<TuneOptions, "preprocessing"> {
+  const { summary: _, transform: __, ...numbers } = recipe(name);
+  return { ...COMMON, ...numbers, recipe: name };
+}
+
+const COMMON = {
   mode: "classifier+bn",
-  epochs: 30,
+  views: 0,
   batchSize: 32,
-  baseLearningRate: 1e-3,
-  decayEpochs: 30,
-  momentum: 0.9,
-  weightDecay: 1e-4,
-  labelSmoothing: 0.1,
   cacheType: "float16",
   selectOn: "none",
   holdout: 0.1,
   seed: 0,
   onBadImage: "fail",
-};
+} as const;
+
+/** The authors' first recipe with FixEfficientNet's label smoothing (DESIGN.md, section 6). */
+export const TUNE_DEFAULTS: Omit<TuneOptions, "preprocessing"> = tuneDefaults("test");
 
 /** @throws {RequestError} for options that cannot be, alone or with so many pictures */
 export function checkOptions(options: TuneOptions, { samples }: Source): void {
-  const { epochs, batchSize, baseLearningRate, selectOn, holdout } = options;
+  const { epochs, batchSize, baseLearningRate, selectOn, holdout, views } = options;
+  recipe(options.recipe);
+  if (!(Number.isInteger(views) && views >= 0))
+    throw new RequestError(`the number of views is ${views}; give a whole number, 0 to draw anew in each epoch.`);
   if (!(Number.isInteger(epochs) && epochs >= 1))
     throw new RequestError(`epochs is ${epochs}; give a whole number of 1 or more.`);
   if (!(Number.isInteger(batchSize) && batchSize >= 1))

@@ -31,6 +31,7 @@ import { type TuneModeName, tuneMode } from "./modes.js";
 import { checkOptions, type SelectOn, type TuneOptions } from "./options.js";
 import { progressFile } from "./progress-file.js";
 import { type Division, divided, foldedAgain, freshTensors, statisticsProgram, topProgram } from "./top.js";
+import { type ViewOptions, Views } from "./views.js";
 
 /** What surrounds a tuning and does not change what it computes. */
 export interface TuneSurroundings extends Pick<SessionOptions, "device" | "threads"> {
@@ -152,12 +153,12 @@ class Tuning {
 
   async run(): Promise<TuneResult> {
     const started = performance.now();
-    const { model, data, options, surroundings, division } = this;
+    const { model, options, surroundings, division } = this;
     await mkdir(surroundings.directory, { recursive: true });
-    const train = await this.features(data.train, options.cacheType);
-    const val = await this.features(data.val, "float32");
+    const train = await this.training();
+    const val = await this.validation();
 
-    const start = division.unfolded === null ? model : await this.unfolded(train);
+    const start = division.unfolded === null ? model : await this.unfolded(train.plain);
     const before = await this.score("before", start, val);
     const selection = await this.select(start, train, val);
     const epochs = selection?.epoch ?? options.epochs;
@@ -192,16 +193,26 @@ class Tuning {
     return session;
   }
 
-  private async features(source: Source, type: TuneOptions["cacheType"]): Promise<Features> {
+  /** What features of a source are made with. */
+  private given(source: Source): ViewOptions {
     const { model, options, surroundings } = this;
-    const { mode, preprocessing, seed, onBadImage } = options;
+    const { mode, onBadImage } = options;
     const { cache = CACHE_DEFAULTS, device, threads, signal, progress } = surroundings;
-    const features = await Features.open({
-      ...{ model, mode, source, type, cache, seed, onBadImage, device, threads, signal, progress },
-      transform: testTransform(preprocessing),
-      described: JSON.stringify(preprocessing),
-      draw: 0,
-    });
+    return { model, mode, source, cache, onBadImage, device, threads, signal, progress };
+  }
+
+  private async training(): Promise<Views> {
+    const views = await Views.open(this.given(this.data.train), this.options);
+    this.resources.push(views);
+    return views;
+  }
+
+  private async validation(): Promise<Features> {
+    const { preprocessing, seed } = this.options;
+    const transform = testTransform(preprocessing);
+    const described = JSON.stringify(preprocessing);
+    const own = { transform, described, seed, draw: 0, copies: 1, type: "float32" } as const;
+    const features = await Features.open({ ...this.given(this.data.val), ...own });
     this.resources.push(features);
     return features;
   }
@@ -265,13 +276,13 @@ class Tuning {
   }
 
   /** Chooses the epoch by pictures that are held back, or by those that judge. */
-  private async select(start: Model, train: Features, val: Features): Promise<Selection | null> {
+  private async select(start: Model, train: Views, val: Features): Promise<Selection | null> {
     const { options, data } = this;
     const { selectOn, holdout, seed, batchSize, epochs } = options;
     if (selectOn === "none") return null;
     const { kept, held } =
       selectOn === "holdout" ? holdoutOf(data.train, holdout, seed) : { kept: this.all, held: everySample(data.val) };
-    const judges = () => (selectOn === "holdout" ? train : val).batches(held, { batchSize, partial: true });
+    const judges = () => (selectOn === "holdout" ? train.plain : val).batches(held, { batchSize, partial: true });
     const division = selectOn === "holdout" ? this.division : this.valDivision;
     const { judged } = await this.fit("choose", start, train, kept, options, { division, batches: judges });
     // The largest top-1; of equal ones the smallest loss.
@@ -290,7 +301,7 @@ class Tuning {
   private async fit(
     stage: Stage,
     start: Model,
-    train: Features,
+    train: Views,
     pictures: Int32Array,
     options: TuneOptions,
     judges?: FitOptions["judges"],
@@ -308,7 +319,7 @@ class Tuning {
       options,
       batches: (epoch) => {
         const order = orderOf(length, { seed, epoch, shuffle: true }).filter((sample) => among[sample] === 1);
-        return train.batches(order, { batchSize, partial: false });
+        return train.batches(order, epoch, { batchSize, partial: false });
       },
       pictures: pictures.length,
       judges,
