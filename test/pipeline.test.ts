@@ -161,14 +161,15 @@ describe("the main job on colour pictures of ten classes", () => {
     expect(chosen.code, chosen.stderr).toBe(0);
     const { selection, losses } = JSON.parse(chosen.stdout);
     expect(selection).toMatchObject({ on: "holdout", optimistic: false });
-    expect(selection.judged).toHaveLength(4);
+    expect(selection.judged).toHaveLength(5);
+    expect(selection.pictures).toBe(10);
     expect(selection.judged[0].n).toBe(10);
     expect(losses).toHaveLength(selection.epoch);
     const val = await fixres([...["tune", at("run", "model"), ...args], "--select-on", "val", "--out", at("val")]);
     const optimistic = JSON.parse(val.stdout);
     expect(optimistic.selection).toMatchObject({ on: "val", optimistic: true });
     // The accuracy of the epoch that was chosen is that of the result.
-    expect(optimistic.selection.judged[optimistic.selection.epoch - 1].top1).toBe(optimistic.after);
+    expect(optimistic.selection.judged[optimistic.selection.epoch].top1).toBe(optimistic.after);
     const { provenance } = JSON.parse(await readFile(at("val", "model.json"), "utf8"));
     expect(provenance.at(-1)).toMatchObject({
       what: "tuned",
@@ -183,6 +184,53 @@ describe("the main job on colour pictures of ten classes", () => {
     const { rows } = JSON.parse(swept.stdout);
     expect(rows.map(({ resolution }: { resolution: number }) => resolution)).toEqual([32, 37, 48]);
     for (const row of rows) expect(row).toMatchObject({ n: 50, preprocessing: { resolution: row.resolution } });
+  });
+
+  it("sweeps with tuning, chooses by pictures held back under limits, and leaves the best", async () => {
+    const args = [
+      "sweep",
+      at("run", "model"),
+      "--data",
+      data,
+      "--resolutions",
+      "32,40,48",
+      "--epochs",
+      "2",
+      "--threads",
+      "1",
+    ];
+    const swept = await fixres([
+      ...args,
+      "--tune",
+      "--recipes",
+      "test,test+",
+      "--views",
+      "1",
+      "--out",
+      at("best"),
+      "--json",
+    ]);
+    expect(swept.code, swept.stderr).toBe(0);
+    const { rows, best, tuned, mode, optimistic } = JSON.parse(swept.stdout);
+    expect([mode, optimistic, rows.length]).toEqual(["classifier", false, 6]);
+    expect(rows[0].macs).toBeLessThan(rows[2].macs);
+    expect(rows.map(({ after }: { after: { n: number } }) => after.n)).toEqual(Array(6).fill(10));
+    const most = Math.max(...rows.map(({ after }: { after: { top1: number } }) => after.top1));
+    const chosen = rows.find(
+      (row: { resolution: number; recipe: string }) => row.resolution === best.resolution && row.recipe === best.recipe,
+    );
+    expect(chosen.after.top1).toBe(most);
+    expect(chosen.pareto).toBe(true);
+    // The validation pictures are looked at once, by the model of the choice.
+    expect(tuned).toMatchObject({ n: 50, resolution: best.resolution, selection: { epoch: best.epoch } });
+    const evaluated = await fixres(["eval", at("best"), "--data", data, "--json", "--threads", "1"]);
+    expect(JSON.parse(evaluated.stdout).top1).toBe(tuned.after);
+    const limited = await fixres([...args, "--tune", "classifier", "--max-macs", "0.0001"]);
+    expect(limited.code, limited.stderr).toBe(0);
+    expect(limited.stdout).toContain("none keeps the limits; raise --max-latency or --max-macs");
+    expect(limited.stdout.match(/beyond the limits/g)).toHaveLength(3);
+    const unknown = await fixres([...args, "--tune", "--recipes", "test,none"]);
+    expect([unknown.code, unknown.stderr.trim().split("\n").length]).toEqual([2, 1]);
   });
 
   it("predicts", async () => {

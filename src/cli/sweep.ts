@@ -1,20 +1,30 @@
-import { sweep } from "../fixres/index.js";
+import { sweep, type TuneModeName } from "../fixres/index.js";
 import * as cli from "./options.js";
+import { type CandidateOptions, sweepTuned, withCandidates } from "./sweep-tuned.js";
 import { table } from "./table.js";
 
-interface Options extends cli.EngineOptions, cli.PreprocessingOptions, cli.DataOptions {
-  readonly resolutions: number[];
-}
+type Options = cli.EngineOptions &
+  cli.PreprocessingOptions &
+  cli.DataOptions & { readonly resolutions: number[]; readonly tune?: TuneModeName | true };
 
-const base = cli.command("sweep", "Measure accuracy at several test resolutions.", [
-  "fixres sweep models/b0 --data pictures --resolutions 192,224,256,288,320",
-]);
+const base = cli.command(
+  "sweep",
+  "Measure accuracy at several test resolutions; with --tune, tune at each and choose the best.",
+  [
+    "fixres sweep models/b0 --data pictures --resolutions 192,224,256,288,320",
+    "fixres sweep models/b0 --data pictures --resolutions 192,224,256,288,320 --tune --max-latency 20 --out models/b0-fixed",
+    "fixres sweep models/b0 --data pictures --resolutions 256,320 --tune classifier+bn --recipes test,test+ --views 4",
+  ],
+);
 
-export const sweepCommand = cli
+const common = cli
   .withPreprocessing(cli.withData(cli.withEngine(base)))
   .argument("<model>", cli.MODEL)
-  .requiredOption("--resolutions <list>", "resolutions in px, separated by commas", cli.integers)
-  .action(async (directory: string, options: Options) => {
+  .requiredOption("--resolutions <list>", "resolutions in px, separated by commas", cli.integers);
+
+export const sweepCommand = withCandidates(common).action(
+  async (directory: string, options: Options & CandidateOptions) => {
+    if (options.tune !== undefined) return sweepTuned(directory, { ...options, tune: options.tune });
     const { progress, signal } = cli.surroundings();
     const model = await cli.openModel(directory, options, progress);
     const source = await cli.openTest(options, model, progress);
@@ -36,4 +46,5 @@ export const sweepCommand = cli
         ]),
       ).concat(cli.badPictures(rows[0]!.bad, options.onBadImage)),
     );
-  });
+  },
+);

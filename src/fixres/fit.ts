@@ -14,7 +14,7 @@ export interface FitState {
   readonly tensors: Readonly<Record<string, Float32Array>>;
   /** Mean training loss of each epoch. */
   readonly losses: readonly number[];
-  /** Accuracy after each epoch on the pictures that an epoch is chosen by; empty where none is chosen. */
+  /** Accuracy before the first epoch and after each, on the pictures that an epoch is chosen by; empty where none is chosen. */
   readonly judged: readonly Accuracy[];
 }
 
@@ -62,6 +62,7 @@ export async function fitBySgd(given: FitOptions): Promise<Fit> {
   const learningRate = (8 * options.baseLearningRate * batchSize) / 512;
   const losses = [...(resumed?.losses ?? [])];
   const judged = [...(resumed?.judged ?? [])];
+  if (judge !== null && judged.length === 0) judged.push(await judge(await session.getState()));
   const epochSeconds: number[] = [];
   const tensors = async (): Promise<FitState["tensors"]> => (await session.getState()) as FitState["tensors"];
   for (let epoch = losses.length + 1; epoch <= epochs; epoch++) {

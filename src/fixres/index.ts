@@ -6,7 +6,9 @@
  * @module
  */
 export { type CacheEntry, cacheEntries, cacheFolder, clearCache, removeEntries } from "./cache/index.js";
+export { type Candidate, type Choice, choose, type Limits } from "./choose.js";
 export { CACHE_DEFAULTS, CACHE_WHERE, type CacheOptions, type CacheWhere } from "./features.js";
+export { type Cost, costOf } from "./latency.js";
 export { TUNE_MODE_FORMS, TUNE_MODES, type TuneMode, type TuneModeName, tuneMode } from "./modes.js";
 export { SELECT_ON, type SelectOn, TUNE_DEFAULTS, type TuneOptions, tuneDefaults } from "./options.js";
 export { PRESETS, type Preset, preset } from "./presets.js";
@@ -22,4 +24,5 @@ export {
   topStep,
   trunkProgram,
 } from "./top.js";
-export { type Selection, type TuneEvent, type TuneResult, type TuneSurroundings, tune } from "./tune.js";
+export { type TuneResult, type TuneSurroundings, tune } from "./tune.js";
+export type { Selection, TuneEvent } from "./tuning.js";

@@ -1,0 +1,91 @@
+import { type Command, Option } from "commander";
+import type { OnBadImage, TestPreprocessing } from "../data/index.js";
+import {
+  RECIPES,
+  type SelectOn,
+  TUNE_DEFAULTS,
+  TUNE_MODES,
+  type TuneModeName,
+  type TuneOptions,
+  tuneDefaults,
+} from "../fixres/index.js";
+import * as cli from "./options.js";
+
+/** What of the command line says how a model is tuned, called as `TuneOptions` has it. */
+export interface TuneCommandOptions
+  extends Omit<TuneOptions, "mode" | "preprocessing" | "batchSize" | "epochs" | "baseLearningRate"> {
+  readonly tune: TuneModeName;
+  readonly batchSize?: number;
+  readonly epochs?: number;
+  readonly baseLearningRate?: number;
+  readonly onBadImage: OnBadImage;
+}
+
+const modes = [
+  ...Object.entries(TUNE_MODES).map(([name, { summary }]) => `${name}: ${summary}`),
+  "last:K: head and the last K blocks",
+  "all: everything",
+  "match:PATTERN: the parameters whose names match, with those BatchNorms by the batch",
+];
+
+/** A number of each recipe, for the help. */
+const ofRecipes = (key: "epochs" | "baseLearningRate"): string =>
+  Object.entries(RECIPES)
+    .map(([name, numbers]) => `${numbers[key]} for ${name}`)
+    .join(", ");
+
+/** What `--recipe` may be, for helps. */
+export const SHOWN = `how pictures are shown, and the numbers below (${Object.entries(RECIPES)
+  .map(([name, { summary }]) => `${name}: ${summary}`)
+  .join("; ")})`;
+
+/** What `--tune` may be, for helps. */
+export const TUNED = `what is trained (${modes.join("; ")})`;
+
+/** Options of every command that tunes, but for `--tune` and `--recipe`. @param selectOn - what may choose, the default first */
+export const withTuning = (to: Command, selectOn: readonly SelectOn[]): Command =>
+  to
+    .option(
+      "--views <k>",
+      "draws of test+ that are kept and take turns; 0 draws anew in each epoch",
+      cli.nonNegativeInteger,
+      0,
+    )
+    .option("--epochs <n>", `epochs (default: ${ofRecipes("epochs")})`, cli.positiveInteger)
+    .option(
+      "--base-learning-rate <b>",
+      `b in the learning rate 8 b batch / 512 (default: ${ofRecipes("baseLearningRate")})`,
+      cli.positiveNumber,
+    )
+    .option(
+      "--decay-epochs <n>",
+      "epochs after which it falls to a tenth",
+      cli.positiveNumber,
+      TUNE_DEFAULTS.decayEpochs,
+    )
+    .option("--momentum <m>", "momentum", cli.fraction, TUNE_DEFAULTS.momentum)
+    .option("--weight-decay <d>", "weight decay", cli.nonNegativeNumber, TUNE_DEFAULTS.weightDecay)
+    .option("--label-smoothing <s>", "label smoothing", cli.fraction, TUNE_DEFAULTS.labelSmoothing)
+    .option("--seed <n>", "seed of the order", cli.nonNegativeInteger, TUNE_DEFAULTS.seed)
+    .addOption(
+      new Option("--select-on <pictures>", "what chooses the epoch: a holdout of the training set, or val (optimistic)")
+        .choices(selectOn)
+        .default(selectOn[0]),
+    )
+    .option("--holdout <share>", "of each class, for --select-on holdout", cli.fraction, TUNE_DEFAULTS.holdout);
+
+/** The options of a tuning. @param pictures - training pictures, which a batch cannot be more than */
+export function tuneOptions(
+  options: TuneCommandOptions,
+  preprocessing: TestPreprocessing,
+  pictures: number,
+): TuneOptions {
+  const defaults = tuneDefaults(options.recipe);
+  const { epochs = defaults.epochs, baseLearningRate = defaults.baseLearningRate } = options;
+  const { recipe, views, decayEpochs, momentum, weightDecay, labelSmoothing, cacheType, selectOn, holdout, seed } =
+    options;
+  const batchSize = options.batchSize ?? Math.min(defaults.batchSize, pictures);
+  const learning = { epochs, batchSize, baseLearningRate, decayEpochs, momentum, weightDecay, labelSmoothing };
+  const { tune: mode, onBadImage } = options;
+  return { mode, recipe, views, preprocessing, ...learning, cacheType, selectOn, holdout, seed, onBadImage };
+}

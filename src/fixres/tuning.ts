@@ -1,0 +1,285 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { orderOf, type Source, type Splits, testTransform } from "../data/index.js";
+import { RequestError } from "../errors.js";
+import { type Accuracy, type Scored, tally } from "../evaluate/index.js";
+import { type Model, modelFingerprint, possibleBatch } from "../models/index.js";
+import type { TypedArray } from "../onnx/index.js";
+import { type Progress, silent } from "../progress.js";
+import { openSession, type Program, type Session, type SessionOptions } from "../runtime/index.js";
+import { sourceHash } from "../train/index.js";
+import { type BatchOptions, CACHE_DEFAULTS, type CacheOptions, type FeatureBatch, Features } from "./features.js";
+import { type Fit, type FitOptions, fitBySgd, scoredFeatures } from "./fit.js";
+import { holdoutOf } from "./holdout.js";
+import { tuneMode } from "./modes.js";
+import { checkOptions, type SelectOn, type TuneOptions } from "./options.js";
+import { type ProgressFile, progressFile } from "./progress-file.js";
+import { type Division, divided, freshTensors, statisticsProgram, topProgram } from "./top.js";
+import { type ViewOptions, Views } from "./views.js";
+
+/** What surrounds a tuning and does not change what it computes. */
+export interface TuningSurroundings extends Pick<SessionOptions, "device" | "threads"> {
+  /** Where a run that was stopped is found by the next; nowhere unless given. */
+  readonly directory?: string;
+  /** Where features are kept; `CACHE_DEFAULTS` unless given. */
+  readonly cache?: CacheOptions;
+  readonly signal?: AbortSignal;
+  readonly progress?: Progress;
+  /** Called with what has happened. */
+  readonly onEvent?: (event: TuneEvent) => void;
+}
+
+/** What a tuning tells while it runs. */
+export type TuneEvent =
+  | { readonly kind: "evaluated"; readonly when: "before" | "after"; readonly accuracy: Accuracy }
+  | {
+      readonly kind: "epoch";
+      /** `choose` where epochs are tried, to choose one; `tune` where the model is made. */
+      readonly stage: Stage;
+      readonly epoch: number;
+      readonly epochs: number;
+      /** Mean training loss. */
+      readonly loss: number;
+      /** On the pictures that choose, where there are some. */
+      readonly judged: Accuracy | null;
+    }
+  | { readonly kind: "chosen"; readonly epoch: number; readonly on: SelectOn; readonly judged: Accuracy };
+
+export type Stage = "choose" | "tune";
+
+/** How an epoch was chosen. */
+export interface Selection {
+  readonly on: Exclude<SelectOn, "none">;
+  /** True where the same pictures have chosen and judge. */
+  readonly optimistic: boolean;
+  /** How many pictures chose. */
+  readonly pictures: number;
+  /** From 1. */
+  readonly epoch: number;
+  /** Accuracy on those pictures before the first epoch and after each. */
+  readonly judged: readonly Accuracy[];
+}
+
+/** A tuning under way: its features, and what is done with them. */
+export class Tuning {
+  readonly division: Division;
+  /** The same for the validation pictures: what accuracy is measured on is not rounded. */
+  private readonly valDivision: Division;
+  private readonly progress: Progress;
+  private readonly resources: { dispose(): Promise<void> }[] = [];
+  private readonly all: Int32Array;
+  /** All that the result depends on. */
+  private identity: string | null = null;
+
+  constructor(
+    private readonly model: Model,
+    private readonly data: Splits,
+    private readonly options: TuneOptions,
+    private readonly surroundings: TuningSurroundings,
+  ) {
+    checkOptions(options, data.train);
+    const { batchSize, preprocessing, cacheType } = options;
+    const size = { resolution: preprocessing.resolution, batch: batchSize };
+    const possible = possibleBatch(model, size);
+    if (possible !== batchSize) {
+      throw new RequestError(
+        `${model.arch.name} takes ${possible} pictures at a time, which its file has written out; export it with a free batch size, or give --batch-size ${possible}.`,
+      );
+    }
+    this.division = divided(model, tuneMode(options.mode), size, cacheType);
+    this.valDivision = divided(model, tuneMode(options.mode), size);
+    this.progress = surroundings.progress ?? silent;
+    this.all = everySample(data.train);
+  }
+
+  async dispose(): Promise<void> {
+    for (const resource of this.resources.reverse()) await resource.dispose();
+  }
+
+  private async open(program: Program): Promise<Session> {
+    const { device, threads } = this.surroundings;
+    const session = await openSession(program, { device, threads });
+    this.resources.push(session);
+    return session;
+  }
+
+  /** What features of a source are made with. */
+  private given(source: Source): ViewOptions {
+    const { model, options, surroundings } = this;
+    const { mode, onBadImage } = options;
+    const { cache = CACHE_DEFAULTS, device, threads, signal, progress } = surroundings;
+    return { model, mode, source, cache, onBadImage, device, threads, signal, progress };
+  }
+
+  /** Features of the training pictures. */
+  async training(): Promise<Views> {
+    const views = await Views.open(this.given(this.data.train), this.options);
+    this.resources.push(views);
+    return views;
+  }
+
+  /** Features of the validation pictures. */
+  async validation(): Promise<Features> {
+    const { preprocessing, seed } = this.options;
+    const transform = testTransform(preprocessing);
+    const described = JSON.stringify(preprocessing);
+    const own = { transform, described, seed, draw: 0, copies: 1, type: "float32" } as const;
+    const features = await Features.open({ ...this.given(this.data.val), ...own });
+    this.resources.push(features);
+    return features;
+  }
+
+  /**
+   * What tuning begins with: the model; where a BatchNorm that was folded into a convolution is tuned, with a fresh one behind that, for
+   * the statistics of all training pictures.
+   */
+  async start(train: Features): Promise<Model> {
+    const { model, division } = this;
+    if (division.unfolded === null) return model;
+    const session = await this.open(statisticsProgram(division, model));
+    let [sums, squares, batches]: [number[], number[], number] = [[], [], 0];
+    for await (const { features } of this.shown("statistics", train, this.all, { partial: false })) {
+      const measured = await session.run(features);
+      const add = (so: readonly number[], values: TypedArray): number[] =>
+        Array.from(values as Float32Array, (value, c) => value + (so[c] ?? 0));
+      [sums, squares] = [add(sums, measured.mean!), add(squares, measured.squares!)];
+      batches++;
+    }
+    const mean = sums.map((sum) => sum / batches);
+    const variance = squares.map((sum, c) => Math.max(0, sum / batches - mean[c]! ** 2));
+    return { ...model, tensors: new Map([...model.tensors, ...freshTensors(division.unfolded, mean, variance)]) };
+  }
+
+  /** Batches with a progress of their own. */
+  private async *shown(
+    task: string,
+    features: Features,
+    order: Int32Array,
+    options: Pick<BatchOptions, "partial">,
+  ): AsyncGenerator<FeatureBatch> {
+    const { batchSize } = this.options;
+    const shown = this.progress.start(task, order.length, "pictures");
+    try {
+      for await (const batch of features.batches(order, { batchSize, ...options })) {
+        yield batch;
+        shown.advance(batch.count);
+      }
+    } finally {
+      shown.end();
+    }
+  }
+
+  /** Accuracy on the validation pictures, picture by picture. */
+  async score(when: "before" | "after", model: Model, val: Features) {
+    const session = await this.open(topProgram(this.valDivision, model));
+    const sums = tally();
+    const scored: Scored[] = [];
+    let end = 0;
+    for await (const found of scoredFeatures(
+      session,
+      this.shown(when, val, everySample(this.data.val), { partial: true }),
+      model.classes.length,
+    )) {
+      sums.add(found.scores, found.samples);
+      end += found.count;
+      scored.push({ ...found, bad: [], end });
+    }
+    const accuracy = sums.result();
+    this.surroundings.onEvent?.({ kind: "evaluated", when, accuracy });
+    if (scored[0] !== undefined) scored[0] = { ...scored[0], bad: val.bad };
+    return { accuracy, correct: sums.correct(), scored };
+  }
+
+  /**
+   * Chooses the epoch by training pictures that are held back, or by the validation pictures.
+   * @param val - for those; nobody looks at them otherwise
+   */
+  async select(start: Model, train: Views, val: () => Promise<Features>): Promise<Selection | null> {
+    const { options, data } = this;
+    const { selectOn, holdout, seed, batchSize } = options;
+    if (selectOn === "none") return null;
+    const byVal = selectOn === "val";
+    const { kept, held } = byVal
+      ? { kept: this.all, held: everySample(data.val) }
+      : holdoutOf(data.train, holdout, seed);
+    const judge = byVal ? await val() : train.plain;
+    const judges = () => judge.batches(held, { batchSize, partial: true });
+    const division = byVal ? this.valDivision : this.division;
+    const { judged } = await this.fit("choose", start, train, options.epochs, {
+      pictures: kept,
+      judges: { division, batches: judges },
+    });
+    const epoch = bestOf(judged);
+    this.surroundings.onEvent?.({ kind: "chosen", epoch, on: selectOn, judged: judged[epoch]! });
+    return { on: selectOn, optimistic: byVal, pictures: held.length, epoch, judged };
+  }
+
+  /**
+   * Trains the top.
+   * @param epochs - those of the options unless given
+   * @param trial - the training pictures that are used, and what judges each epoch
+   */
+  async fit(
+    stage: Stage,
+    start: Model,
+    train: Views,
+    epochs = this.options.epochs,
+    { pictures = this.all, judges }: { readonly pictures?: Int32Array; readonly judges?: FitOptions["judges"] } = {},
+  ): Promise<Fit> {
+    const options = { ...this.options, epochs };
+    const { batchSize, seed } = options;
+    const { length } = this.data.train.samples;
+    const among = new Uint8Array(length);
+    for (const sample of pictures) among[sample] = 1;
+    const file = this.progressFile(stage);
+    const resumed = (await file?.resumed()) ?? null;
+    if (resumed !== null) this.progress.note(`goes on after epoch ${resumed.losses.length}`);
+    return fitBySgd({
+      division: this.division,
+      start,
+      options,
+      batches: (epoch) => {
+        const order = orderOf(length, { seed, epoch, shuffle: true }).filter((sample) => among[sample] === 1);
+        return train.batches(order, epoch, { batchSize, partial: false });
+      },
+      pictures: pictures.length,
+      judges,
+      open: (program) => this.open(program),
+      resumed: resumed ?? undefined,
+      keep: async (state) => {
+        const { losses, judged } = state;
+        const [loss, accuracy] = [losses.at(-1)!, judged.at(-1) ?? null];
+        this.surroundings.onEvent?.({ kind: "epoch", stage, epoch: losses.length, epochs, loss, judged: accuracy });
+        await file?.keep(state);
+      },
+      task: stage === "choose" ? `${options.preprocessing.resolution} px, ` : "",
+      progress: this.progress,
+    });
+  }
+
+  /** Removes what a next run would have gone on from. */
+  async forget(): Promise<void> {
+    for (const stage of ["choose", "tune"] as const) await this.progressFile(stage)?.remove();
+  }
+
+  /** How far a stage is, for a run after one that was killed; nowhere without a directory. */
+  private progressFile(stage: Stage): ProgressFile | null {
+    const { model, data, options, surroundings } = this;
+    if (surroundings.directory === undefined) return null;
+    this.identity ??= JSON.stringify([modelFingerprint(model), sourceHash(data.train), sourceHash(data.val), options]);
+    const key = createHash("sha256").update(`${stage} ${this.identity}`).digest("hex");
+    return progressFile(join(surroundings.directory, `.${stage}.safetensors`), key);
+  }
+}
+
+/** The epoch of the largest top-1, of equal ones that of the smallest loss. @param judged - before the first epoch, and after each */
+function bestOf(judged: readonly Accuracy[]): number {
+  let best = 1;
+  for (let epoch = 2; epoch < judged.length; epoch++) {
+    const [found, other] = [judged[best]!, judged[epoch]!];
+    if (other.top1 > found.top1 || (other.top1 === found.top1 && other.loss < found.loss)) best = epoch;
+  }
+  return best;
+}
+
+const everySample = ({ samples }: Source): Int32Array => Int32Array.from({ length: samples.length }, (_, i) => i);
