@@ -9,6 +9,17 @@ export { TUNE_MODE_FORMS, TUNE_MODES, type TuneMode, type TuneModeName, tuneMode
 export { TUNE_DEFAULTS, type TuneOptions } from "./options.js";
 export { PRESETS, type Preset, preset } from "./presets.js";
 export { RECIPE_NAMES, RECIPES, type Recipe, type RecipeName, recipe } from "./recipes.js";
+export {
+  type ReproduceData,
+  type ReproducedGain,
+  type ReproducedRow,
+  type ReproduceOptions,
+  type ReproduceSurroundings,
+  type Reproduction,
+  reproduce,
+  STEPS,
+  type Step,
+} from "./reproduce.js";
 export { type SweepOptions, type SweepRow, sweep } from "./sweep.js";
 export { type Division, divided, FEATURES, type Feature, topProgram, topStep, trunkProgram } from "./top.js";
 export { type TuneResult, type TuneSurroundings, tune } from "./tune.js";
