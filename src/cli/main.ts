@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   train: async () => (await import("./train.js")).trainCommand,
   tune: async () => (await import("./tune.js")).tuneCommand,
   cache: async () => (await import("./cache.js")).cacheCommand,
+  reproduce: async () => (await import("./reproduce.js")).reproduceCommand,
   sweep: async () => (await import("./sweep.js")).sweepCommand,
   eval: async () => (await import("./eval.js")).evalCommand,
   extract: async () => (await import("./extract.js")).extractCommand,

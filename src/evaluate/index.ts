@@ -43,6 +43,7 @@ export {
   recordHead,
   saveRecord,
 } from "./records/index.js";
+export { type Rescored, rescored, scoresOf } from "./rescore.js";
 export { type ScoredFile, type ScoreOptions, scoreFile } from "./score.js";
 export { type Interval, mcnemar, type PairedGain, pairedGain, wilson } from "./statistics.js";
 export { type Accuracy, type Tally, tally } from "./tally.js";

@@ -13,6 +13,17 @@ export { TUNE_MODE_FORMS, TUNE_MODES, type TuneMode, type TuneModeName, tuneMode
 export { SELECT_ON, type SelectOn, TUNE_DEFAULTS, type TuneOptions, tuneDefaults } from "./options.js";
 export { PRESETS, type Preset, preset } from "./presets.js";
 export { RECIPE_NAMES, RECIPES, type Recipe, type RecipeName, recipe } from "./recipes.js";
+export {
+  type ReproduceData,
+  type ReproducedGain,
+  type ReproducedRow,
+  type ReproduceOptions,
+  type ReproduceSurroundings,
+  type Reproduction,
+  reproduce,
+  STEPS,
+  type Step,
+} from "./reproduce.js";
 export { type SweepOptions, type SweepRow, sweep } from "./sweep.js";
 export {
   type Division,

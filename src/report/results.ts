@@ -7,13 +7,15 @@ export interface TextTable {
   readonly rows: readonly (readonly string[])[];
 }
 
-const DATA_NAMES: Readonly<Record<PublishedRow["protocol"], string>> = {
+/** What data sets are called in tables. */
+export const DATA_NAMES: Readonly<Record<PublishedRow["protocol"], string>> = {
   "imagenet-val": "ImageNet val",
   "imagenet-real": "ImageNet ReaL",
   "imagenet-v2": "ImageNet-V2",
 };
 
-const NONE = "-";
+/** Stands where there is nothing to show. */
+export const NONE = "-";
 
 /** Measured results beside published ones, each with its settings. */
 export function resultsTable({ rows, published }: Pick<Comparison, "rows" | "published">): TextTable {
