@@ -7,6 +7,21 @@
  */
 export { TUNE_MODE_FORMS, TUNE_MODES, type TuneMode, type TuneModeName, tuneMode } from "./modes.js";
 export { TUNE_DEFAULTS, type TuneOptions } from "./options.js";
+export {
+  CHUNK_ROWS,
+  type HeldOutScore,
+  type LinearClassifier,
+  memoryRows,
+  minimize,
+  type RowChunk,
+  type Rows,
+  SOLVE_DEFAULTS,
+  type SolveOptions,
+  type SolveReport,
+  type SolveStep,
+  STRENGTHS,
+  solveClassifier,
+} from "./solver/index.js";
 export { type SweepOptions, type SweepRow, sweep } from "./sweep.js";
 export { type Division, divided, FEATURES, type Feature, topProgram, topStep, trunkProgram } from "./top.js";
 export { type TuneResult, type TuneSurroundings, tune } from "./tune.js";

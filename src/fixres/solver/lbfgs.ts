@@ -21,7 +21,7 @@ export interface MinimizeOptions {
   readonly decreaseTolerance?: number;
   /** Share of the value that is rounding in how it is computed; 1e-14 unless given. */
   readonly noise?: number;
-  /** Length of the first step along the steepest descent; 1 unless given, of the gradient's length where that is above 1. */
+  /** The first step, along the steepest descent, is so many times the gradient; of length 1 at most unless given. */
   readonly firstStep?: number;
   readonly signal?: AbortSignal;
   readonly onIteration?: (iteration: { iteration: number; value: number; gradientNorm: number }) => void;
@@ -68,7 +68,7 @@ export async function minimize(
   start: Float64Array,
   options: MinimizeOptions = {},
 ): Promise<Minimum> {
-  const { memory = 10, maxIterations = 500, noise = 1e-14, firstStep = 1, signal, onIteration } = options;
+  const { memory = 10, maxIterations = 500, noise = 1e-14, firstStep, signal, onIteration } = options;
   const { gradientTolerance = 0, decreaseTolerance = 1e-9 } = options;
   let evaluations = 0;
   const place = async (point: Float64Array): Promise<Place> => {
@@ -95,7 +95,7 @@ export async function minimize(
       const found = await place(moved(begin.point, step, direction));
       return { ...found, step, slope: dot(found.gradient, direction) };
     };
-    const first = pairs.length > 0 ? 1 : Math.min(firstStep, firstStep / gradientNorm);
+    const first = pairs.length > 0 ? 1 : (firstStep ?? 1 / Math.max(1, gradientNorm));
     const next = await wolfeStep(begin, at, { first, noise: noise * Math.abs(here.value) });
     if (next === null) {
       if (pairs.length === 0) return end("precision");
