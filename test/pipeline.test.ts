@@ -149,6 +149,37 @@ describe("the main job on colour pictures of ten classes", () => {
     expect(JSON.parse((await fixres(["cache", "--cache-dir", at("cache"), "--json"])).stdout).entries).toEqual([]);
   });
 
+  it("finds the optimum of the classifier, which no strength of SGD is below", async () => {
+    const args = ["--data", data, "--resolution", "48", "--tune", "classifier", "--threads", "1", "--json"];
+    const tuned = async (...more: string[]) => {
+      const out = at(`solver-${more.join("")}`);
+      const { code, stdout, stderr } = await fixres(["tune", at("run", "model"), ...args, ...more, "--out", out]);
+      expect(code, stderr).toBe(0);
+      return { ...JSON.parse(stdout), weights: await readFile(join(out, "weights.safetensors")) };
+    };
+    const solved = await tuned("--solver", "lbfgs");
+    const { strength, path, heldOutRows, rows } = solved.solved;
+    expect([rows, heldOutRows]).toEqual([120, 10]);
+    expect(path.length).toBeGreaterThan(1);
+    const least = Math.min(...path.map(({ heldOutLoss }: { heldOutLoss: number }) => heldOutLoss));
+    expect(path.find((step: { strength: number }) => step.strength === strength).heldOutLoss).toBe(least);
+    const { losses } = await tuned("--epochs", "3");
+    expect(solved.losses[0]).toBeLessThan(losses.at(-1));
+    expect((await tuned("--solver", "lbfgs", "--cache", "memory")).weights.equals(solved.weights)).toBe(true);
+    const wrong = await fixres([
+      "tune",
+      at("run", "model"),
+      ...args,
+      "--tune",
+      "head",
+      "--solver",
+      "lbfgs",
+      "--out",
+      "x",
+    ]);
+    expect([wrong.code, wrong.stdout]).toEqual([2, ""]);
+  });
+
   it("chooses an epoch by pictures that are held back, and says where that is optimistic", async () => {
     const args = ["--data", data, "--resolution", "48", "--epochs", "4", "--threads", "1", "--json"];
     const chosen = await fixres([

@@ -3,6 +3,7 @@ import type { OnBadImage, TestPreprocessing } from "../data/index.js";
 import {
   RECIPES,
   type SelectOn,
+  SOLVERS,
   TUNE_DEFAULTS,
   TUNE_MODES,
   type TuneModeName,
@@ -57,6 +58,14 @@ export const withTuning = (to: Command, selectOn: readonly SelectOn[]): Command 
       `b in the learning rate 8 b batch / 512 (default: ${ofRecipes("baseLearningRate")})`,
       cli.positiveNumber,
     )
+    .addOption(
+      new Option(
+        "--solver <name>",
+        "sgd, as published; or lbfgs: the optimum of the classifier alone, its strength chosen by --holdout",
+      )
+        .choices(SOLVERS)
+        .default(TUNE_DEFAULTS.solver),
+    )
     .option(
       "--decay-epochs <n>",
       "epochs after which it falls to a tenth",
@@ -72,7 +81,12 @@ export const withTuning = (to: Command, selectOn: readonly SelectOn[]): Command 
         .choices(selectOn)
         .default(selectOn[0]),
     )
-    .option("--holdout <share>", "of each class, for --select-on holdout", cli.fraction, TUNE_DEFAULTS.holdout);
+    .option(
+      "--holdout <share>",
+      "of each class, for --select-on holdout and --solver lbfgs",
+      cli.fraction,
+      TUNE_DEFAULTS.holdout,
+    );
 
 /** The options of a tuning. @param pictures - training pictures, which a batch cannot be more than */
 export function tuneOptions(
@@ -82,10 +96,21 @@ export function tuneOptions(
 ): TuneOptions {
   const defaults = tuneDefaults(options.recipe);
   const { epochs = defaults.epochs, baseLearningRate = defaults.baseLearningRate } = options;
-  const { recipe, views, decayEpochs, momentum, weightDecay, labelSmoothing, cacheType, selectOn, holdout, seed } =
-    options;
+  const {
+    recipe,
+    views,
+    decayEpochs,
+    momentum,
+    weightDecay,
+    labelSmoothing,
+    cacheType,
+    selectOn,
+    holdout,
+    seed,
+    solver,
+  } = options;
   const batchSize = options.batchSize ?? Math.min(defaults.batchSize, pictures);
   const learning = { epochs, batchSize, baseLearningRate, decayEpochs, momentum, weightDecay, labelSmoothing };
   const { tune: mode, onBadImage } = options;
-  return { mode, recipe, views, preprocessing, ...learning, cacheType, selectOn, holdout, seed, onBadImage };
+  return { mode, solver, recipe, views, preprocessing, ...learning, cacheType, selectOn, holdout, seed, onBadImage };
 }

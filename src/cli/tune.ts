@@ -52,6 +52,9 @@ export const tuneCommand = withCache(withTuning(common, SELECT_ON)).action(
         `after:  top-1 ${cli.percent(after.top1)} (95%: ${cli.interval(after.ci95)}), loss ${after.loss.toFixed(4)}`,
         ...(found.selection?.optimistic ? ["optimistic: the same pictures have chosen the epoch and measured it"] : []),
         `gain:   ${cli.points(found.gain, found.ci95)}, ${cli.pValue(found.pValue)} (McNemar; ${found.gained} pictures gained, ${found.lost} lost of ${found.n})`,
+        ...(found.solved
+          ? [`strength ${found.solved.strength}, chosen on ${found.solved.heldOutRows} pictures held back`]
+          : []),
         `${found.model}, in ${found.seconds.toFixed(1)} s${cli.badPictures(found.bad, options.onBadImage)}`,
       ].join("\n"),
     );

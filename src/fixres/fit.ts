@@ -1,11 +1,13 @@
 import { FailedError } from "../errors.js";
 import { type Accuracy, type Scored, scoreLogits, tally } from "../evaluate/index.js";
 import type { Model } from "../models/index.js";
+import type { TypedArray } from "../onnx/index.js";
 import type { Progress } from "../progress.js";
-import { type Program, runEach, type Session } from "../runtime/index.js";
-import { initialState, learningRateAt, type Optimizer, type StepGraph, sgd } from "../train/index.js";
+import { type Program, runEach, type Session, type SessionOptions } from "../runtime/index.js";
+import { initialState, learningRateAt, type Optimizer, sgd } from "../train/index.js";
 import type { FeatureBatch } from "./features.js";
 import type { TuneOptions } from "./options.js";
+import type { SolveReport } from "./solver/index.js";
 import { type Division, topProgram, topStep } from "./top.js";
 
 /** How far a training of the top has come, after whole epochs. */
@@ -24,12 +26,14 @@ export interface FitSoFar extends Omit<FitState, "tensors"> {
 }
 
 /** What a training of the top is given. */
-export interface FitOptions {
+export interface FitOptions extends Pick<SessionOptions, "device" | "threads"> {
   readonly division: Division;
   readonly start: Model;
   readonly options: TuneOptions;
   /** Full batches of an epoch, from 1 on, in its order. */
   readonly batches: (epoch: number) => AsyncIterable<FeatureBatch>;
+  /** Every picture once, in the order of the source, in batches of a size. */
+  readonly all: (batchSize: number) => AsyncIterable<FeatureBatch>;
   /** Pictures of an epoch, for the progress. */
   readonly pictures: number;
   /** Batches of the pictures that each epoch is judged by, and the division that they are of. */
@@ -42,12 +46,17 @@ export interface FitOptions {
   readonly keep?: (state: FitSoFar) => Promise<void>;
   /** What stands before `epoch 1/30` in the progress. */
   readonly task?: string;
+  /** What a solver may hold in memory. */
+  readonly memoryBytes: number;
   readonly progress: Progress;
+  readonly signal?: AbortSignal;
 }
 
 export interface Fit extends FitState {
   /** Of the epochs of this run. */
   readonly epochSeconds: readonly number[];
+  /** What a solver tells of its optimum; null for SGD. */
+  readonly solved: SolveReport | null;
 }
 
 /** SGD with momentum over features, as published (arXiv 1906.06423, section 4.2). @throws {FailedError} where the loss is not finite */
@@ -58,7 +67,7 @@ export async function fitBySgd(given: FitOptions): Promise<Fit> {
   const step = topStep(division, start, { optimizer, labelSmoothing });
   const session = await open(step.program);
   await session.setState(resumed?.tensors ?? initialState(step, optimizer, (name) => start.tensors.get(name)!.data));
-  const judge = given.judges === undefined ? null : await openJudge({ ...given, judges: given.judges }, step);
+  const judge = await openJudge(given, new Set(step.state.filter((name) => !name.startsWith("optimizer/"))));
   const learningRate = (8 * options.baseLearningRate * batchSize) / 512;
   const losses = [...(resumed?.losses ?? [])];
   const judged = [...(resumed?.judged ?? [])];
@@ -80,7 +89,7 @@ export async function fitBySgd(given: FitOptions): Promise<Fit> {
     epochSeconds.push((performance.now() - started) / 1000);
     await given.keep?.({ losses, judged, tensors });
   }
-  return { tensors: await tensors(), losses, judged, epochSeconds };
+  return { tensors: await tensors(), losses, judged, epochSeconds, solved: null };
 }
 
 /** One epoch. @returns its mean loss */
@@ -110,11 +119,17 @@ async function epochOf(
   return sum / steps;
 }
 
-/** Opens what says how good the parameters of a state are. */
-async function openJudge({ start, judges, open }: FitOptions & Pick<Required<FitOptions>, "judges">, step: StepGraph) {
-  const fed = new Set(step.state.filter((name) => !name.startsWith("optimizer/")));
+/**
+ * Opens what says how good parameters are, by the pictures that judge; null where none do.
+ * @param fed - names of the parameters that differ from the model's
+ */
+export async function openJudge(
+  { start, judges, open }: Pick<FitOptions, "start" | "judges" | "open">,
+  fed: ReadonlySet<string>,
+): Promise<((state: Readonly<Record<string, TypedArray>>) => Promise<Accuracy>) | null> {
+  if (judges === undefined) return null;
   const session = await open(topProgram(judges.division, start, fed));
-  return async (state: Awaited<ReturnType<Session["getState"]>>): Promise<Accuracy> => {
+  return async (state) => {
     const parameters = Object.fromEntries([...fed].map((name) => [name, state[name]!]));
     const sums = tally();
     for await (const { scores, samples } of scoredFeatures(session, judges.batches(), start.classes.length, parameters))

@@ -10,7 +10,15 @@ export { type Candidate, type Choice, choose, type Limits } from "./choose.js";
 export { CACHE_DEFAULTS, CACHE_WHERE, type CacheOptions, type CacheWhere } from "./features.js";
 export { type Cost, costOf } from "./latency.js";
 export { TUNE_MODE_FORMS, TUNE_MODES, type TuneMode, type TuneModeName, tuneMode } from "./modes.js";
-export { SELECT_ON, type SelectOn, TUNE_DEFAULTS, type TuneOptions, tuneDefaults } from "./options.js";
+export {
+  SELECT_ON,
+  type SelectOn,
+  SOLVERS,
+  type Solver,
+  TUNE_DEFAULTS,
+  type TuneOptions,
+  tuneDefaults,
+} from "./options.js";
 export { PRESETS, type Preset, preset } from "./presets.js";
 export { RECIPE_NAMES, RECIPES, type Recipe, type RecipeName, recipe } from "./recipes.js";
 export {
@@ -24,6 +32,21 @@ export {
   STEPS,
   type Step,
 } from "./reproduce.js";
+export {
+  CHUNK_ROWS,
+  type HeldOutScore,
+  type LinearClassifier,
+  memoryRows,
+  minimize,
+  type RowChunk,
+  type Rows,
+  SOLVE_DEFAULTS,
+  type SolveOptions,
+  type SolveReport,
+  type SolveStep,
+  STRENGTHS,
+  solveClassifier,
+} from "./solver/index.js";
 export { type SweepOptions, type SweepRow, sweep } from "./sweep.js";
 export {
   type Division,

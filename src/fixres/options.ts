@@ -8,8 +8,13 @@ import type { FeatureType } from "./top.js";
 export const SELECT_ON = ["none", "holdout", "val"] as const;
 export type SelectOn = (typeof SELECT_ON)[number];
 
+/** SGD as published; or the optimum of the classifier over all features at once (docs/SOLVER.md), which needs no learning rate. */
+export const SOLVERS = ["sgd", "lbfgs"] as const;
+export type Solver = (typeof SOLVERS)[number];
+
 export interface TuneOptions {
   readonly mode: TuneModeName;
+  readonly solver: Solver;
   /** How training pictures are shown; the numbers below are given apart. */
   readonly recipe: RecipeName;
   /** Of a recipe that draws at random: how many draws are kept and take turns; 0 draws anew in each epoch and keeps nothing. */
@@ -29,7 +34,7 @@ export interface TuneOptions {
   readonly cacheType: FeatureType;
   /** What chooses the epoch. With `val`, the result says that it is optimistic. */
   readonly selectOn: SelectOn;
-  /** Share of the training pictures that choose, where they do; of each class as many. */
+  /** Share of the training pictures of each class that choose: the epoch, where they do; with `lbfgs`, the strength too. */
   readonly holdout: number;
   readonly seed: number;
   readonly onBadImage: OnBadImage;
@@ -43,6 +48,7 @@ export function tuneDefaults(name: RecipeName): Omit<TuneOptions, "preprocessing
 
 const COMMON = {
   mode: "classifier+bn",
+  solver: "sgd",
   views: 0,
   batchSize: 32,
   cacheType: "float16",
@@ -59,6 +65,13 @@ export const TUNE_DEFAULTS: Omit<TuneOptions, "preprocessing"> = tuneDefaults("t
 export function checkOptions(options: TuneOptions, { samples }: Source): void {
   const { epochs, batchSize, baseLearningRate, selectOn, holdout, views } = options;
   recipe(options.recipe);
+  if (options.solver === "lbfgs" && options.recipe !== "test") {
+    throw new RequestError(
+      `the solver lbfgs needs features that are always the same, but the recipe ${options.recipe} draws at random; give --solver sgd, or --recipe test.`,
+    );
+  }
+  if (!SOLVERS.includes(options.solver))
+    throw new RequestError(`the solver is "${options.solver}"; give one of ${SOLVERS.join(", ")}.`);
   if (!(Number.isInteger(views) && views >= 0))
     throw new RequestError(`the number of views is ${views}; give a whole number, 0 to draw anew in each epoch.`);
   if (!(Number.isInteger(epochs) && epochs >= 1))
@@ -74,6 +87,6 @@ export function checkOptions(options: TuneOptions, { samples }: Source): void {
     throw new RequestError(`the base learning rate is ${baseLearningRate}; it must be above 0, such as 0.001.`);
   if (!SELECT_ON.includes(selectOn))
     throw new RequestError(`an epoch is chosen on "${selectOn}"; give one of ${SELECT_ON.join(", ")}.`);
-  if (selectOn === "holdout" && !(holdout > 0 && holdout < 1))
+  if ((selectOn === "holdout" || options.solver === "lbfgs") && !(holdout > 0 && holdout < 1))
     throw new RequestError(`the holdout is ${holdout}; give a share between 0 and 1, such as 0.1.`);
 }

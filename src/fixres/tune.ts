@@ -7,6 +7,7 @@ import { sourceHash } from "../train/index.js";
 import type { CacheWhere } from "./features.js";
 import type { TuneModeName } from "./modes.js";
 import type { TuneOptions } from "./options.js";
+import type { SolveReport } from "./solver/index.js";
 import { foldedAgain } from "./top.js";
 import { type Selection, Tuning, type TuningSurroundings } from "./tuning.js";
 
@@ -29,6 +30,8 @@ export interface TuneResult extends PairedGain {
   readonly losses: readonly number[];
   /** Of the epochs that this run has computed. */
   readonly epochSeconds: readonly number[];
+  /** What the solver lbfgs found; null for SGD. */
+  readonly solved: SolveReport | null;
   /** Null where the last epoch was taken. */
   readonly selection: Selection | null;
   readonly bad: readonly BadPicture[];
@@ -63,8 +66,8 @@ export async function tune(
     const start = await tuning.start(train.plain);
     const before = await tuning.score("before", start, val);
     const selection = surroundings.selection ?? (await tuning.select(start, train, async () => val));
-    const { tensors, losses, epochSeconds } = await tuning.fit("tune", start, train, selection?.epoch);
-    const tuned = tunedModel(start, tensors, data, options, selection);
+    const { tensors, losses, epochSeconds, solved } = await tuning.fit("tune", start, train, selection?.epoch);
+    const tuned = tunedModel(start, tensors, data, options, { selection, solved });
     const after = await tuning.score("after", tuned, val);
     const saved = { ...tuned, tensors: foldedAgain(tuning.division, tuned.tensors) };
     await saveModel(directory, saved);
@@ -88,6 +91,7 @@ export async function tune(
       mode: options.mode,
       losses,
       epochSeconds,
+      solved,
       selection,
       bad: [...val.bad, ...train.bad],
       seconds: (performance.now() - started) / 1000,
@@ -104,7 +108,7 @@ function tunedModel(
   state: Readonly<Record<string, unknown>>,
   data: Splits,
   options: TuneOptions,
-  selection: Selection | null,
+  { selection, solved }: Pick<TuneResult, "selection" | "solved">,
 ): Model {
   const { preprocessing, onBadImage: _, selectOn, holdout, ...recipe } = options;
   const chosen = selection && {
@@ -133,6 +137,7 @@ function tunedModel(
         trainedAt: model.input.resolution,
         ...recipe,
         ...chosen,
+        ...(solved && { strength: solved.strength }),
         ...pictures,
       },
     ],

@@ -10,7 +10,9 @@ import { openSession, type Program, type Session, type SessionOptions } from "..
 import { sourceHash } from "../train/index.js";
 import { type BatchOptions, CACHE_DEFAULTS, type CacheOptions, type FeatureBatch, Features } from "./features.js";
 import { type Fit, type FitOptions, fitBySgd, scoredFeatures } from "./fit.js";
-import { holdoutOf } from "./holdout.js";
+import { fitBySolver } from "./fit-by-solver.js";
+import { heldOutRows, indicesOf } from "./held-out.js";
+import { linearTop } from "./linear.js";
 import { tuneMode } from "./modes.js";
 import { checkOptions, type SelectOn, type TuneOptions } from "./options.js";
 import { type ProgressFile, progressFile } from "./progress-file.js";
@@ -88,6 +90,8 @@ export class Tuning {
     }
     this.division = divided(model, tuneMode(options.mode), size, cacheType);
     this.valDivision = divided(model, tuneMode(options.mode), size);
+    // Before anything is computed.
+    if (options.solver === "lbfgs") linearTop(this.division, model);
     this.progress = surroundings.progress ?? silent;
     this.all = everySample(data.train);
   }
@@ -199,9 +203,9 @@ export class Tuning {
     const { selectOn, holdout, seed, batchSize } = options;
     if (selectOn === "none") return null;
     const byVal = selectOn === "val";
-    const { kept, held } = byVal
-      ? { kept: this.all, held: everySample(data.val) }
-      : holdoutOf(data.train, holdout, seed);
+    const labels = Int32Array.from(data.train.samples, ({ label }) => label);
+    const marks = byVal ? new Uint8Array(labels.length) : heldOutRows(labels, holdout, seed);
+    const [kept, held] = [indicesOf(marks, 0), byVal ? everySample(data.val) : indicesOf(marks, 1)];
     const judge = byVal ? await val() : train.plain;
     const judges = () => judge.batches(held, { batchSize, partial: true });
     const division = byVal ? this.valDivision : this.division;
@@ -234,7 +238,10 @@ export class Tuning {
     const file = this.progressFile(stage);
     const resumed = (await file?.resumed()) ?? null;
     if (resumed !== null) this.progress.note(`goes on after epoch ${resumed.losses.length}`);
-    return fitBySgd({
+    const { device, threads, signal, cache = CACHE_DEFAULTS } = this.surroundings;
+    const { memoryBytes = CACHE_DEFAULTS.memoryBytes } = cache;
+    const fitBy = options.solver === "lbfgs" ? fitBySolver : fitBySgd;
+    return fitBy({
       division: this.division,
       start,
       options,
@@ -242,6 +249,7 @@ export class Tuning {
         const order = orderOf(length, { seed, epoch, shuffle: true }).filter((sample) => among[sample] === 1);
         return train.batches(order, epoch, { batchSize, partial: false });
       },
+      all: (size) => train.plain.batches(pictures, { batchSize: size, partial: true }),
       pictures: pictures.length,
       judges,
       open: (program) => this.open(program),
@@ -253,6 +261,7 @@ export class Tuning {
         await file?.keep(state);
       },
       task: stage === "choose" ? `${options.preprocessing.resolution} px, ` : "",
+      ...{ device, threads, signal, memoryBytes },
       progress: this.progress,
     });
   }

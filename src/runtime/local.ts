@@ -127,6 +127,8 @@ class LocalSession implements Session {
         `input "${name}" [${slot.shape.join(", ")}] was fed ${data.length} elements; ${elementsOf(shape)} are needed.`,
       );
     }
-    return new Tensor(slot.type, data as Tensor["data"] & TypedArray, shape);
+    // The engine refuses memory that threads share, such as weights from a file lie in.
+    const own = data.buffer instanceof SharedArrayBuffer ? data.slice() : data;
+    return new Tensor(slot.type, own as Tensor["data"] & TypedArray, shape);
   }
 }

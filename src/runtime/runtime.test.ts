@@ -39,6 +39,15 @@ describe.each(["here", "thread"] as const)("a session in %s", (where) => {
     await session.dispose();
   });
 
+  it("takes memory that threads share", async () => {
+    const session = await openSession(accumulator(), { where, threads: 1 });
+    await session.setState({ sum: Float32Array.of(0, 0, 0) });
+    const x = new Float32Array(new SharedArrayBuffer(12));
+    x.set([1, 2, 3]);
+    expect(await session.run({ x })).toEqual({ twice: Float32Array.of(2, 4, 6) });
+    await session.dispose();
+  });
+
   it("copies what it is fed, so that the caller may change it", async () => {
     const session = await openSession(accumulator(), { where, threads: 1 });
     const start = Float32Array.of(0, 0, 0);

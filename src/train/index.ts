@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { correctCount, crossEntropy } from "./loss.js";
+export { correctCount, correctEach, crossEntropy, logLikelihoods } from "./loss.js";
 export {
   adamw,
   OPTIMIZERS,

@@ -7,16 +7,26 @@ import type { GraphBuilder, Value } from "../onnx/index.js";
  * @returns a scalar
  */
 export function crossEntropy(b: GraphBuilder, logits: Value, labels: Value, smoothing: number): Value {
-  const [batch, classes] = logits.shape as [number, number];
+  const perPicture = logLikelihoods(b, logits, labels, smoothing);
+  return b.scale(b.reduceSum(perPicture, { axes: [0] }), -1 / logits.shape[0]!);
+}
+
+/** The same of each picture by itself, and negative: float32 [N]. */
+export function logLikelihoods(b: GraphBuilder, logits: Value, labels: Value, smoothing: number): Value {
+  const classes = logits.shape[1]!;
   const target = b.add(b.scale(oneHot(b, labels, classes), 1 - smoothing), b.scalar(smoothing / classes));
-  const perPicture = b.reduceSum(b.mul(target, b.logSoftmax(logits)), { axes: [1] });
-  return b.scale(b.reduceSum(perPicture, { axes: [0] }), -1 / batch);
+  return b.reduceSum(b.mul(target, b.logSoftmax(logits)), { axes: [1] });
 }
 
 /** How many pictures of the batch have their largest logit at the label, float32 scalar. */
 export function correctCount(b: GraphBuilder, logits: Value, labels: Value): Value {
+  return b.reduceSum(correctEach(b, logits, labels), { axes: [0] });
+}
+
+/** 1 for each picture that has its largest logit at the label, else 0: float32 [N]. */
+export function correctEach(b: GraphBuilder, logits: Value, labels: Value): Value {
   const predicted = b.cast(b.op("ArgMax", [logits], { axis: 1, keepdims: 0 })[0]!, "int32");
-  return b.reduceSum(b.cast(b.equal(predicted, labels), "float32"), { axes: [0] });
+  return b.cast(b.equal(predicted, labels), "float32");
 }
 
 function oneHot(b: GraphBuilder, labels: Value, classes: number): Value {

@@ -6,6 +6,7 @@
  * @module
  */
 export { transposed } from "./elements.js";
+export { fromFloat16 } from "./half.js";
 export { indexSafetensors, type SafetensorsIndex, type TensorLocation } from "./header.js";
 export { fetchFromHub, type HubSurroundings, type HubWeights } from "./hub/fetch.js";
 export { type HubName, hubName, pinned } from "./hub/name.js";
