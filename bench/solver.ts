@@ -20,6 +20,8 @@ import { report, rounds } from "./rounds.js";
 const TEST_ROWS = 5000;
 const ROUNDS = Number(process.env.ROUNDS ?? 3);
 const STRENGTH = 3e-4;
+/** Of ours; one a core where THREADS does not say. */
+const THREADS = process.env.THREADS === undefined ? undefined : Number(process.env.THREADS);
 
 interface Case {
   readonly rows: number;
@@ -80,7 +82,10 @@ function judged(
 async function solve(options: SolveOptions) {
   const one = await read();
   const { features, labels } = fitted(one);
-  return { one, ...(await solveClassifier(memoryRows(features, labels, one.width), one.start, options)) };
+  return {
+    one,
+    ...(await solveClassifier(memoryRows(features, labels, one.width), one.start, { threads: THREADS, ...options })),
+  };
 }
 
 /** 30 epochs of the published recipe at a base learning rate: batches of 32, momentum 0.9, weight decay 1e-4. */

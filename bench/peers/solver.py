@@ -4,6 +4,7 @@
     python solver.py DIRECTORY reference      in float64, on from our solution: prints the optimum's value
 """
 import json
+import os
 import sys
 import time
 
@@ -14,7 +15,7 @@ import torch
 directory, method = sys.argv[1:]
 case = json.load(open(f"{directory}/case.json"))
 rows, width, classes, strength = (case[name] for name in ("rows", "width", "classes", "strength"))
-torch.set_num_threads(2)
+torch.set_num_threads(int(os.environ.get("THREADS", 2)))
 torch.set_flush_denormal(True)
 dtype = torch.float64 if method == "reference" else torch.float32
 read = lambda name, kind: torch.from_numpy(numpy.fromfile(f"{directory}/{name}", kind))
