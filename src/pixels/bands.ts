@@ -1,5 +1,5 @@
 import type { Coefficients } from "./filters.js";
-import { passesWith, placeTable, type TablePlace } from "./passes.js";
+import { type Passes, passesWith, placeTable, type TablePlace } from "./passes.js";
 import type { Box } from "./picture.js";
 
 /** Rows of RGB bytes inside a larger array. */
@@ -36,64 +36,51 @@ const CHUNK_BYTES = 1 << 17;
 const SIMD_BYTES = 16;
 const aligned = (bytes: number): number => Math.ceil(bytes / SIMD_BYTES) * SIMD_BYTES;
 
+/** Addresses in the passes' memory, and where it may end. */
+interface Places {
+  readonly across: TablePlace;
+  readonly down: TablePlace;
+  /** Rows of the picture, as copied there. */
+  readonly source: number;
+  /** Rows behind the horizontal pass. */
+  readonly narrowed: number;
+  /** Rows behind the vertical pass. */
+  readonly result: number;
+  readonly end: number;
+}
+
+/** Columns of the picture that a crop is made of, and how many of their rows are copied at a time. */
+interface Window {
+  readonly left: number;
+  /** Bytes of a row. */
+  readonly bytes: number;
+  readonly rows: number;
+}
+
 /**
  * Resamples along both axes, horizontally first, as Pillow does: band by band, so that memory does not grow with the picture. Only
  * rows and columns that the crop is made of are looked at.
  */
-export function resampleBands({ columns, rows, crop }: Axes, from: Rows, to: Rows): void {
+export function resampleBands(axes: Axes, from: Rows, to: Rows): void {
+  const { columns, rows, crop } = axes;
   const bytes = crop.width * 3;
   // The horizontal pass writes a byte behind each row.
   const stride = aligned(bytes + 1);
   const bands = bandsOf(rows, crop, stride);
-  const most = (of: (band: Band) => number): number => bands.reduce((max, band) => Math.max(max, of(band)), 0);
-  const outputs = most(({ first, end }) => end - first);
-  const left = columns ? columns.starts[0]! : crop.left;
-  const window = (columns ? columns.starts.at(-1)! + columns.taps - left : crop.width) * 3;
-  // The horizontal pass takes rows by fours.
-  const chunk = columns ? Math.max(4, Math.floor(CHUNK_BYTES / window / 4) * 4) : 0;
+  const window = windowOf(columns, crop);
+  const places = placesOf(axes, bands, window, stride);
+  const { passes, memory } = passesWith(places.end);
+  if (columns) placeTable(memory, columns, places.across, [0, crop.width]);
 
-  let end = 0;
-  const room = (size: number): number => {
-    const start = end;
-    end += aligned(size) + SIMD_BYTES;
-    return start;
-  };
-  const roomFor = (table: Coefficients | null, count: number): TablePlace => ({
-    starts: room(table ? count * 4 : 0),
-    weights: room(table ? count * table.pairs * 8 : 0),
-  });
-  const across = roomFor(columns, crop.width);
-  const down = roomFor(rows, outputs);
-  const source = room(chunk * window);
-  const narrowed = room((most(({ top, bottom }) => bottom - top) + 4) * stride);
-  const result = room(rows ? outputs * bytes : 0);
-  const { passes, memory } = passesWith(end);
-
-  if (columns) placeTable(memory, columns, across, [0, crop.width]);
-  /** Rows `top` to `bottom` of the picture, with the result's columns. */
-  const narrow = (top: number, bottom: number, at: number): void => {
-    const first = { ...from, offset: from.offset + top * from.stride + left * 3 };
-    if (columns === null) {
-      copyRows(first, { data: memory, offset: at, stride }, bottom - top, window);
-      return;
-    }
-    for (let y = top; y < bottom; y += chunk) {
-      const count = Math.min(chunk, bottom - y);
-      const offset = first.offset + (y - top) * from.stride;
-      copyRows({ ...first, offset }, { data: memory, offset: source, stride: window }, count, window);
-      const begin = source - left * 3;
-      const target = at + (y - top) * stride;
-      passes.across(begin, window, across.starts, across.weights, crop.width, columns.pairs, target, stride, count);
-    }
-  };
-
+  const { narrowed, result, down } = places;
   let have = { top: 0, bottom: 0 };
   for (const { first, end, top, bottom } of bands) {
     // Rows that the last band has read too.
     const common = Math.max(0, have.bottom - top);
     const start = narrowed + (top - have.top) * stride;
     memory.copyWithin(narrowed, start, start + common * stride);
-    narrow(top + common, bottom, narrowed + common * stride);
+    const missing = { data: memory, offset: narrowed + common * stride, stride };
+    narrow(axes, window, places, passes, from, top + common, missing, bottom - top - common);
     have = { top, bottom };
     const target = { ...to, offset: to.offset + first * to.stride };
     if (rows === null) {
@@ -101,10 +88,70 @@ export function resampleBands({ columns, rows, crop }: Axes, from: Rows, to: Row
       continue;
     }
     placeTable(memory, rows, down, [first, end]);
-    const begin = narrowed - top * stride;
-    passes.down(begin, stride, down.starts, down.weights, end - first, rows.pairs, result, bytes, bytes);
+    const origin = narrowed - top * stride;
+    passes.down(origin, stride, down.starts, down.weights, end - first, rows.pairs, result, bytes, bytes);
     copyRows({ data: memory, offset: result, stride: bytes }, target, end - first, bytes);
   }
+}
+
+/** Brings rows of the picture from `top` on to the columns of the result. */
+function narrow(
+  { columns, crop }: Axes,
+  window: Window,
+  { across, source }: Places,
+  passes: Passes,
+  from: Rows,
+  top: number,
+  to: Rows,
+  count: number,
+): void {
+  const first = from.offset + top * from.stride + window.left * 3;
+  if (columns === null) {
+    copyRows({ ...from, offset: first }, to, count, window.bytes);
+    return;
+  }
+  const copy = { data: to.data, offset: source, stride: window.bytes };
+  const origin = source - window.left * 3;
+  for (let y = 0; y < count; y += window.rows) {
+    const rows = Math.min(window.rows, count - y);
+    copyRows({ ...from, offset: first + y * from.stride }, copy, rows, window.bytes);
+    const target = to.offset + y * to.stride;
+    const { starts, weights } = across;
+    passes.across(origin, window.bytes, starts, weights, crop.width, columns.pairs, target, to.stride, rows);
+  }
+}
+
+function windowOf(columns: Coefficients | null, crop: Box): Window {
+  if (columns === null) return { left: crop.left, bytes: crop.width * 3, rows: 0 };
+  const left = columns.starts[0]!;
+  const bytes = (columns.starts.at(-1)! + columns.taps - left) * 3;
+  // The horizontal pass takes rows by fours.
+  return { left, bytes, rows: Math.max(4, Math.floor(CHUNK_BYTES / bytes / 4) * 4) };
+}
+
+function placesOf({ columns, rows, crop }: Axes, bands: readonly Band[], window: Window, stride: number): Places {
+  let end = 0;
+  // Both passes read and write up to a vector behind what they are asked for.
+  const room = (bytes: number): number => {
+    const start = end;
+    end += aligned(bytes) + SIMD_BYTES;
+    return start;
+  };
+  const roomFor = (table: Coefficients | null, count: number): TablePlace => ({
+    starts: room(table ? count * 4 : 0),
+    weights: room(table ? count * table.pairs * 8 : 0),
+  });
+  const most = (of: (band: Band) => number): number => bands.reduce((max, band) => Math.max(max, of(band)), 0);
+  const outputs = most(({ first, end }) => end - first);
+  return {
+    across: roomFor(columns, crop.width),
+    down: roomFor(rows, outputs),
+    source: room(window.rows * window.bytes),
+    // Up to three rows more are written, one more is read.
+    narrowed: room((most(({ top, bottom }) => bottom - top) + 3) * stride),
+    result: room(rows ? outputs * crop.width * 3 : 0),
+    end,
+  };
 }
 
 /** As many output rows a band as fit with what they are made of, but at least one. */
