@@ -3,6 +3,7 @@ import sharp, { type Sharp } from "sharp";
 import { DataError, reason } from "../errors.js";
 import { MAX_PIXELS, type Picture } from "../pixels/index.js";
 import { opaqueGif, paintAround } from "./gif.js";
+import { jpegFrame } from "./jpeg.js";
 
 // sharp keeps decoded files for later calls; here every file is read once an epoch, and kept by whoever wants it.
 sharp.cache(false);
@@ -88,6 +89,8 @@ async function colourOf(bytes: Uint8Array, format: Format, open: () => Sharp): P
   // Bit depth and colour type have their place in a PNG; with alpha, Pillow takes the high byte.
   if (format === "png") return bytes[24] === 16 && bytes[25] === 0 ? "deep-grey" : "plain";
   if (format !== "jpeg" && format !== "tiff") return "plain";
+  const frame = format === "jpeg" ? jpegFrame(bytes) : null;
+  if (frame?.precision === 8 && [1, 3, 4].includes(frame.components)) return frame.components === 4 ? "cmyk" : "plain";
   const { space, depth, channels } = await open().metadata();
   if (space === "cmyk") return "cmyk";
   if (depth !== "uchar" && depth !== "ushort") throw new Error(`samples of type ${depth} are not read`);

@@ -73,7 +73,9 @@ export async function* loadBatches(source: Source, options: LoadOptions): AsyncG
   assertWhole("start", start, 0);
   assertWhole("number of batches ahead", ahead, 1);
   const rest = order.subarray(start);
-  const rows = inOrder(rest.length, (i) => makeRow(source, rest[i]!, options), {
+  // Rows whose bytes stand in a batch are written anew: collecting garbage of this size costs more than filling it.
+  const free: Uint8Array[] = [];
+  const rows = inOrder(rest.length, (i) => makeRow(source, rest[i]!, options, free), {
     running: Math.max(2 * availableParallelism(), 4),
     waiting: ahead * batchSize,
   });
@@ -84,8 +86,10 @@ export async function* loadBatches(source: Source, options: LoadOptions): AsyncG
     signal?.throwIfAborted();
     const index = order[position++]!;
     const { name, label } = source.samples[index]!;
-    if (row instanceof Uint8Array) batch.add(row, index, label);
-    else if (onBadImage === "skip" || onBadImage === "record") batch.bad.push({ name, reason: row.message });
+    if (row instanceof Uint8Array) {
+      batch.add(row, index, label);
+      free.push(row);
+    } else if (onBadImage === "skip" || onBadImage === "record") batch.bad.push({ name, reason: row.message });
     else throw new DataError(`${row.message} To leave such pictures out instead, skip them (--on-bad-image skip).`);
     if (batch.count < batchSize) continue;
     yield batch.result(position);
@@ -115,10 +119,11 @@ async function makeRow(
   source: Source,
   index: number,
   { transform, seed, epoch, cache }: LoadOptions,
+  free: Uint8Array[],
 ): Promise<Uint8Array | DataError> {
   try {
     const picture = await pictureOf(source, index, transform, cache);
-    const row = new Uint8Array(transform.resolution ** 2 * 3);
+    const row = free.pop() ?? new Uint8Array(transform.resolution ** 2 * 3);
     transform.apply(picture, row, 0, random(seed, "sample", epoch, index));
     return row;
   } catch (error) {

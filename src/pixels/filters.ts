@@ -11,16 +11,19 @@ export type Filter = (typeof FILTERS)[number];
  */
 export const PRECISION_BITS = 32 - 8 - 2;
 
-/**
- * How one axis is resampled: output i is the sum over t < taps of `weights[i * taps + t]` times input `starts[i] + t`.
- */
+/** How one axis is resampled: output i is the sum over t < taps of its weight t times input `starts[i] + t`. */
 export interface Coefficients {
   /** Inputs that each output reads; outputs that need fewer have weights of 0 and still read inside the axis. */
   readonly taps: number;
   /** First input of each output [count], never falling. */
   readonly starts: Int32Array;
-  /** Fixed-point weights [count, taps], `PRECISION_BITS` bits after the point. */
-  readonly weights: Int32Array;
+  /** Pairs of taps, the last one's second of weight 0 where `taps` is odd. */
+  readonly pairs: number;
+  /**
+   * Fixed-point weights w with `PRECISION_BITS` bits after the point, by pairs of taps, as SIMD multiplies them: [count, pairs, 4],
+   * low and low, high and high, where w = high * 2^16 + low.
+   */
+  readonly weights: Int16Array;
 }
 
 interface Kernel {
@@ -132,15 +135,26 @@ function computeCoefficients(
   return compact({ taps, starts, weights }, used, inputs);
 }
 
-/** The same table with `taps` columns, each window moved back where it would read past the end of the axis. */
-function compact(table: Coefficients, taps: number, inputs: number): Coefficients {
+/** The table with `taps` columns, by pairs, each window moved back where it would read past the end of the axis. */
+function compact(
+  table: { readonly taps: number; readonly starts: Int32Array; readonly weights: Int32Array },
+  taps: number,
+  inputs: number,
+): Coefficients {
   const count = table.starts.length;
   const starts = new Int32Array(count);
-  const weights = new Int32Array(count * taps);
+  const pairs = Math.ceil(taps / 2);
+  const weights = new Int16Array(count * pairs * 4);
   for (let i = 0; i < count; i++) {
     starts[i] = Math.min(table.starts[i]!, inputs - taps);
     const shift = table.starts[i]! - starts[i]!;
-    for (let t = 0; t + shift < taps; t++) weights[i * taps + t + shift] = table.weights[i * table.taps + t]!;
+    for (let t = shift; t < taps; t++) {
+      const weight = table.weights[i * table.taps + t - shift]!;
+      const at = (i * pairs + (t >> 1)) * 4 + (t & 1);
+      // Stored modulo 2^16, so as a signed number; what that takes away or adds is the high half's.
+      weights[at] = weight;
+      weights[at + 2] = (weight - weights[at]!) >> 16;
+    }
   }
-  return { taps, starts, weights };
+  return { taps, starts, pairs, weights };
 }

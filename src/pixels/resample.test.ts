@@ -132,6 +132,17 @@ describe("resizeInto", () => {
     expect(out).toEqual(cut(whole, crop).data);
   });
 
+  it("makes a large picture in bands that fit together", () => {
+    const picture = pattern(700, 1400);
+    const whole = resize(picture, 600, 900, "bicubic");
+    for (let top = 0; top < 900; top += 100) {
+      const crop = { left: 0, top, width: 600, height: 100 };
+      const strip = new Uint8Array(600 * 100 * 3);
+      resizeInto(picture, { width: 600, height: 900, filter: "bicubic", crop }, strip, 0);
+      expect(crc32(strip)).toBe(crc32(cut(whole, crop).data));
+    }
+  });
+
   it("writes nothing but the square at its place", () => {
     const out = new Uint8Array(400).fill(7);
     resizeInto(pattern(30, 30), { width: 4, height: 5, filter: "bilinear" }, out, 50, 30);

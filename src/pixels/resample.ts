@@ -1,6 +1,6 @@
 import { RequestError } from "../errors.js";
+import { copyRows, type Rows, resampleBands } from "./bands.js";
 import { assertFilter, coefficients, type Filter } from "./filters.js";
-import { horizontalPass, type Rows, verticalPass } from "./passes.js";
 import type { Box, Picture } from "./picture.js";
 
 /** A resize of a picture or of a box of it, of which only a crop is kept. */
@@ -17,10 +17,6 @@ export interface Resampling {
   /** Whether left and right change places at the end. */
   readonly mirror?: boolean;
 }
-
-/** Intermediate rows up to this size are kept for the next call. */
-const SCRATCH_BYTES = 16 << 20;
-let scratch = new Uint8ClampedArray(0);
 
 /**
  * The picture at another size, byte for byte as Pillow's `Image.resize` makes it (antialiased), up to version 12. Pillow
@@ -60,47 +56,22 @@ export function resizeInto(
   const { width, height, filter } = request;
   const box = request.box ?? { left: 0, top: 0, width: picture.width, height: picture.height };
   const crop = request.crop ?? { left: 0, top: 0, width, height };
-  const bytes = crop.width * 3;
-  const to = { data: new Uint8ClampedArray(out.buffer, out.byteOffset, out.length), offset, stride };
-
   // An axis that keeps its length needs no pass: every filter would leave it as it is.
   const columns =
     box.width === width ? null : coefficients(box.width, width, filter, { first: crop.left, count: crop.width });
   const rows =
     box.height === height ? null : coefficients(box.height, height, filter, { first: crop.top, count: crop.height });
-  // Input rows that the crop's rows are made of.
-  const top = rows ? rows.starts[0]! : crop.top;
-  const bottom = rows ? rows.starts[crop.height - 1]! + rows.taps : crop.top + crop.height;
-
-  let from: Rows = {
-    data: picture.data,
-    offset: ((box.top + top) * picture.width + box.left + (columns ? 0 : crop.left)) * 3,
-    stride: picture.width * 3,
-  };
-  if (columns) {
-    const narrowed = rows ? { data: scratchOf(bytes * (bottom - top)), offset: 0, stride: bytes } : to;
-    horizontalPass(columns, from, narrowed, bottom - top);
-    from = narrowed;
+  const to = { data: out, offset, stride };
+  const from = { data: picture.data, offset: (box.top * picture.width + box.left) * 3, stride: picture.width * 3 };
+  if (columns || rows) resampleBands({ columns, rows, crop }, from, to);
+  else {
+    const corner = from.offset + crop.top * from.stride + crop.left * 3;
+    copyRows({ ...from, offset: corner }, to, crop.height, crop.width * 3);
   }
-  if (rows) verticalPass(rows, from, to, bytes, top);
-  else if (!columns) copyRows(from, to, crop.height, bytes);
   if (request.mirror) mirrorRows(to, crop.height, crop.width);
 }
 
-function scratchOf(bytes: number): Uint8ClampedArray<ArrayBuffer> {
-  if (bytes > SCRATCH_BYTES) return new Uint8ClampedArray(bytes);
-  if (scratch.length < bytes) scratch = new Uint8ClampedArray(bytes);
-  return scratch;
-}
-
-function copyRows(from: Rows, to: Rows<Uint8ClampedArray>, rows: number, bytes: number): void {
-  for (let y = 0; y < rows; y++) {
-    const start = from.offset + y * from.stride;
-    to.data.set(from.data.subarray(start, start + bytes), to.offset + y * to.stride);
-  }
-}
-
-function mirrorRows({ data, offset, stride }: Rows<Uint8ClampedArray>, rows: number, width: number): void {
+function mirrorRows({ data, offset, stride }: Rows, rows: number, width: number): void {
   for (let y = 0; y < rows; y++) {
     let left = offset + y * stride;
     let right = left + (width - 1) * 3;

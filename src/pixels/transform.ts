@@ -10,7 +10,7 @@ export interface Transform {
   readonly deterministic: boolean;
   /** Whether the picture is to be turned as its EXIF block says before it comes here; false unless given. */
   readonly exifOrientation?: boolean;
-  /** Writes bytes [resolution, resolution, 3] at `offset`. @param random - the picture's own stream */
+  /** Writes all bytes [resolution, resolution, 3] at `offset`, whatever was there. @param random - the picture's own stream */
   apply(picture: Picture, out: Uint8Array, offset: number, random: Random): void;
 }
 

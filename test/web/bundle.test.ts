@@ -9,7 +9,7 @@ it("reaches a page as a few kilobytes, with nothing of Node's and no package but
     'import("onnxruntime-web/webgpu")',
   ]);
   expect(code).not.toMatch(/\b(?:process|Buffer|require)\b/);
-  // 18 kB and 8 kB when this was written (docs/WEB.md).
-  expect(Buffer.byteLength(code)).toBeLessThan(19_000);
-  expect(gzipSync(code).length).toBeLessThan(8_250);
+  // 21 kB and 9 kB when this was written, 2 kB of it WebAssembly (docs/WEB.md).
+  expect(Buffer.byteLength(code)).toBeLessThan(22_250);
+  expect(gzipSync(code).length).toBeLessThan(9_750);
 });
