@@ -4,7 +4,7 @@ import { z } from "zod";
 import { EXPORT_KEY } from "../classifier.js";
 import { DataError } from "../errors.js";
 import { checkedJson, readJson, writeFileAtomic } from "../files.js";
-import { sameShape, showShape, withValues } from "../onnx/index.js";
+import { sameShape, showShape, type Value, withValues } from "../onnx/index.js";
 import { CROP_MODES, TRANSFORMS } from "../pixels/index.js";
 import { openUnread, readSafetensors, type Tensor, writeSafetensors } from "../weights/index.js";
 import { type Architecture, architecture } from "./family.js";
@@ -120,10 +120,12 @@ export async function loadModel(path: string): Promise<Model> {
       `model "${path}" does not exist; give a model directory (${SPEC}, ${WEIGHTS}) or an ONNX file.`,
     );
   if (found.isDirectory()) {
-    const spec = await readJson(join(path, SPEC), ModelFile, "model");
-    if (spec.arch === ONNX) return onnxModel(join(path, GRAPH), spec);
     const weights = join(path, WEIGHTS);
-    return assembled(spec, await weightsIn(weights), weights);
+    // The disk works while this thread checks the rest; what fails there counts when its turn comes.
+    const tensors = weightsIn(weights);
+    tensors.catch(() => {});
+    const spec = await readJson(join(path, SPEC), ModelFile, "model");
+    return spec.arch === ONNX ? onnxModel(join(path, GRAPH), spec) : assembled(spec, tensors, weights);
   }
   if (!path.endsWith(".onnx"))
     throw new DataError(
@@ -155,10 +157,16 @@ async function onnxModel(path: string, given?: z.output<typeof ModelFile>): Prom
   return { arch, classes, input, provenance, tensors, notes };
 }
 
-function assembled(spec: z.output<typeof ModelFile>, tensors: ReadonlyMap<string, Tensor>, where: string): Model {
+async function assembled(
+  spec: z.output<typeof ModelFile>,
+  reading: Promise<ReadonlyMap<string, Tensor>> | ReadonlyMap<string, Tensor>,
+  where: string,
+): Promise<Model> {
   const { width, depth, batchNormEpsilon, classes, input, provenance } = spec;
   const arch = architecture(spec.arch, { width, depth, batchNormEpsilon });
-  checkTensors(arch, classes.length, tensors, where);
+  const wanted = parametersOf(arch, classes.length);
+  const tensors = await reading;
+  checkParameters(wanted, tensors, describedAs(arch, classes.length, where));
   return { arch, classes, input, provenance, tensors };
 }
 
@@ -207,7 +215,14 @@ export function checkTensors(
   tensors: ReadonlyMap<string, Tensor>,
   where: string,
 ): void {
-  const wanted = new Map(parametersOf(arch, classes).map(({ name, shape }) => [name, shape]));
+  checkParameters(parametersOf(arch, classes), tensors, describedAs(arch, classes, where));
+}
+
+const describedAs = ({ name }: Architecture, classes: number, where: string): string =>
+  `${where} does not hold the weights of ${name} with ${classes} classes`;
+
+function checkParameters(parameters: readonly Value[], tensors: ReadonlyMap<string, Tensor>, failure: string): void {
+  const wanted = new Map(parameters.map(({ name, shape }) => [name, shape]));
   const faults: string[] = [];
   for (const [name, shape] of wanted) {
     const tensor = tensors.get(name);
@@ -222,5 +237,5 @@ export function checkTensors(
   }
   if (faults.length === 0) return;
   const shown = faults.slice(0, 8).join(", ") + (faults.length > 8 ? `, and ${faults.length - 8} more` : "");
-  throw new DataError(`${where} does not hold the weights of ${arch.name} with ${classes} classes: ${shown}.`);
+  throw new DataError(`${failure}: ${shown}.`);
 }

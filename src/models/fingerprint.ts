@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { closeSync, openSync, readSync } from "node:fs";
 import { EXPORT_KEY } from "../classifier.js";
 import { DataError } from "../errors.js";
@@ -13,6 +12,8 @@ import { isOnnxNetwork } from "./onnx-network.js";
  * however it came to be. SHA-256 in hex.
  */
 export function modelFingerprint(model: Model): string {
+  // Asked for here, since it takes 8 ms to load, and most programs ask for no fingerprint.
+  const { createHash } = process.getBuiltinModule("node:crypto");
   const { provenance: _, ...spec } = modelFile(model);
   const hash = createHash("sha256").update(JSON.stringify(spec));
   // A tuned file tells in its metadata how it came to be.

@@ -8,7 +8,8 @@
 export { transposed } from "./elements.js";
 export { fromFloat16 } from "./half.js";
 export { indexSafetensors, type SafetensorsIndex, type TensorLocation } from "./header.js";
-export { fetchFromHub, type HubSurroundings, type HubWeights } from "./hub/fetch.js";
+export type { HubSurroundings, HubWeights } from "./hub/fetch.js";
+export { fetchFromHub } from "./hub/later.js";
 export { type HubName, hubName, pinned } from "./hub/name.js";
 export { type HubSettings, hubSettings } from "./hub/settings.js";
 export { createNpy, type Npy, type NpyArray, type NpyWriter, openNpy } from "./npy.js";

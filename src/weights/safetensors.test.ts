@@ -205,11 +205,11 @@ describe("indexSafetensors refuses", () => {
       file({ __metadata__: { a: 1 } }, 0),
       "its __metadata__ is not an object of strings.",
     ],
-    ["an entry that is no object", file({ a: 3 }, 0), 'tensor "a" has the entry 3; expected object, received number.'],
+    ["an entry that is no object", file({ a: 3 }, 0), 'tensor "a" has the entry 3; an object is needed.'],
     [
       "a missing field",
       file({ a: { dtype: "F32", shape: [] } }, 0),
-      'tensor "a" has data_offsets nothing; expected tuple',
+      'tensor "a" has the data_offsets nothing; two whole numbers of 0 or more are needed.',
     ],
     [
       "an unknown type",
@@ -229,17 +229,17 @@ describe("indexSafetensors refuses", () => {
     [
       "a negative dimension",
       file({ a: f32([-1], 0, 4) }, 4),
-      'tensor "a" has shape.0 -1; Too small: expected number to be >=0.',
+      'tensor "a" has the shape [-1]; whole numbers of 0 or more are needed.',
     ],
     [
       "a broken dimension",
       file({ a: f32([1.5], 0, 6) }, 6),
-      'tensor "a" has shape.0 1.5; expected int, received number.',
+      'tensor "a" has the shape [1.5]; whole numbers of 0 or more are needed.',
     ],
     [
       "a dimension as text",
       file({ a: f32(["1"], 0, 4) }, 4),
-      'tensor "a" has shape.0 "1"; expected number, received string.',
+      'tensor "a" has the shape ["1"]; whole numbers of 0 or more are needed.',
     ],
     [
       "a shape of overflow",
@@ -252,7 +252,11 @@ describe("indexSafetensors refuses", () => {
       file({ a: f32([1], 4, 0) }, 4),
       'tensor "a" ends at byte 0 of the data, before it begins at 4.',
     ],
-    ["three offsets", file({ a: f32([1], 0, 4, 4) }, 4), 'tensor "a" has data_offsets [0,4,4];'],
+    [
+      "three offsets",
+      file({ a: f32([1], 0, 4, 4) }, 4),
+      'tensor "a" has the data_offsets [0,4,4]; two whole numbers of 0 or more are needed.',
+    ],
     [
       "an end out of range",
       file({ a: f32([2], 0, 8) }, 4),
