@@ -1,7 +1,8 @@
 /**
  * How soon is a model ready for its first picture? `npx tsx bench/start.ts` compares a process that creates a session of the bare engine
- * from an exported file with one that reads the model directory and opens a session of ours, each from its start and without the
- * time in which modules are loaded, and `fixres predict` of one picture in all. `npx tsx bench/start.ts tf_efficientnet_l2 3` takes
+ * from an exported file with two that read the model directory and open a session of ours: in the same thread as the bare one, which is
+ * what `fixres predict` of one picture does, and in a thread of its own, the default of `openSession`. Each is measured from its start
+ * and without the time in which its first thread loads modules, the engine's included; and `fixres predict` of one picture in all. `npx tsx bench/start.ts tf_efficientnet_l2 3` takes
  * another network, and fewer rounds. Milliseconds; the largest network needs 8 GB of disk for a while.
  */
 import { execFileSync } from "node:child_process";
@@ -28,12 +29,13 @@ const BARE = `
   const loaded = performance.now();
   await InferenceSession.create(${JSON.stringify(file)});
   ${printed}`;
-const OURS = `
+const ours = (where: "here" | "thread"): string => `
   import { inferenceProgram, loadModel } from "fixres/models";
   import { openSession } from "fixres/runtime";
+  ${where === "here" ? 'import "onnxruntime-node";' : ""}
   const loaded = performance.now();
   const model = await loadModel(${JSON.stringify(model)});
-  await openSession(inferenceProgram(model, { resolution: model.input.resolution, batch: 1 }));
+  await openSession(inferenceProgram(model, { resolution: model.input.resolution, batch: 1 }), { where: "${where}" });
   ${printed}`;
 
 const node = (args: readonly string[]): string =>
@@ -60,24 +62,32 @@ try {
       .jpeg()
       .toBuffer(),
   );
-  const [bare, ours, whole] = [[], [], []] as [ReturnType<typeof ready>[], ReturnType<typeof ready>[], number[]];
-  const steps = [() => bare.push(ready(BARE)), () => ours.push(ready(OURS)), () => whole.push(predicted())];
+  const variants = { "onnxruntime-node": BARE, "fixres, here": ours("here"), "fixres, in a thread": ours("thread") };
+  const times = Object.entries(variants).map(([who, code]) => ({ who, code, ready: [] as ReturnType<typeof ready>[] }));
+  const whole: number[] = [];
+  const steps = [
+    ...times.map(
+      ({ code, ready: all }) =>
+        () =>
+          all.push(ready(code)),
+    ),
+    () => whole.push(predicted()),
+  ];
   for (let round = 0; round < Number(count); round++)
     for (const step of round % 2 === 0 ? steps : [...steps].reverse()) step();
   console.log(`${name} (${cpus()[0]!.model}, ${cpus().length} cores, Node ${process.versions.node})`);
-  for (const part of ["all", "without"] as const) {
-    const [theirs, own] = [bare, ours].map((all) => all.map((time) => time[part])) as [number[], number[]];
-    const label = part === "all" ? "from the process's start" : "without loading modules";
-    for (const [who, times] of [
-      ["onnxruntime-node", theirs],
-      ["fixres", own],
-    ] as const)
-      console.log(
-        `  ${label}, ${who}: median ${median(times).toFixed(0)} of ${times.map((t) => t.toFixed(0)).join(", ")}`,
-      );
-    console.log(`  ${label}: ratio ${(median(own) / median(theirs)).toFixed(2)}`);
+  const shown = (values: readonly number[]): string =>
+    `median ${median(values).toFixed(0)} of ${values.map((value) => value.toFixed(0)).join(", ")}`;
+  for (const [part, label] of [
+    ["all", "from the process's start"],
+    ["without", "without loading modules"],
+  ] as const) {
+    const [bare, ...own] = times.map(({ who, ready: all }) => ({ who, values: all.map((time) => time[part]) }));
+    console.log(`  ${label}, ${bare!.who}: ${shown(bare!.values)}`);
+    for (const { who, values } of own)
+      console.log(`  ${label}, ${who}: ${shown(values)}; ratio ${(median(values) / median(bare!.values)).toFixed(2)}`);
   }
-  console.log(`  fixres predict: median ${median(whole).toFixed(0)} of ${whole.map((t) => t.toFixed(0)).join(", ")}`);
+  console.log(`  fixres predict: ${shown(whole)}`);
 } finally {
   rmSync(folder, { recursive: true });
 }

@@ -26,10 +26,15 @@ const ALIGNMENT = 64;
 export async function readSafetensors(path: string): Promise<Safetensors> {
   const file = await openFile(path, "safetensors file");
   try {
-    const { index, metadata } = await readIndex(file, path);
-    // Shared memory, so that threads of sessions see it without a copy.
     const { size } = await file.stat();
-    const bytes = await readBytes(file, path, 0, size, new Uint8Array(new SharedArrayBuffer(size)));
+    const start = await readStart(file, path, size);
+    headerEnd(start, path, size);
+    // Shared memory, so that threads of sessions see it without a copy. The disk fills it while the header is checked.
+    const bytes = new Uint8Array(new SharedArrayBuffer(size));
+    const filled = readBytes(file, path, 0, size, bytes);
+    filled.catch(() => {});
+    const { index, metadata } = await judged(file, path, size, start);
+    await filled;
     return { index, metadata, bytes, tensors: viewTensors(bytes, index) };
   } finally {
     await file.close();
@@ -78,11 +83,23 @@ function asFloat32(tensor: Tensor): Tensor {
   return tensor;
 }
 
+/** Bytes that are read at first: the header of all but the largest networks. */
+const START = 2 ** 16;
+
+const readStart = (file: FileHandle, path: string, size: number): Promise<Uint8Array> =>
+  readBytes(file, path, 0, Math.min(size, START));
+
 /** The header is judged before memory for the rest is asked for: anything may have been given as a weight file. */
 async function readIndex(file: FileHandle, path: string): Promise<SafetensorsIndex> {
   const { size } = await file.stat();
-  const prefix = await readBytes(file, path, 0, Math.min(size, PREFIX));
-  return indexSafetensors(await readBytes(file, path, 0, headerEnd(prefix, path, size)), path, size);
+  return judged(file, path, size, await readStart(file, path, size));
+}
+
+/** What the header says, of which `start` is the beginning or all. */
+async function judged(file: FileHandle, path: string, size: number, start: Uint8Array): Promise<SafetensorsIndex> {
+  const end = headerEnd(start, path, size);
+  const header = end > start.length ? await readBytes(file, path, 0, end) : start;
+  return indexSafetensors(header, path, size);
 }
 
 const readBytes = (
