@@ -22,8 +22,11 @@ const [model, file, picture] = ["model", "model.onnx", "picture.jpg"].map((part)
 ];
 const cli = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 
-/** Prints when modules were loaded and when the session was there, ms since the process began. */
-const printed = "process.stdout.write(JSON.stringify([loaded, performance.now()])); process.exit(0);";
+/** Prints when modules were loaded and when the session was there, ms since the process began, and the processor's time until then. */
+const printed = `
+  const { user, system } = process.cpuUsage();
+  process.stdout.write(JSON.stringify([loaded, performance.now(), (user + system) / 1000]));
+  process.exit(0);`;
 const BARE = `
   import { InferenceSession } from "onnxruntime-node";
   const loaded = performance.now();
@@ -41,9 +44,10 @@ const ours = (where: "here" | "thread"): string => `
 const node = (args: readonly string[]): string =>
   execFileSync(process.execPath, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
 
-function ready(code: string): { all: number; without: number } {
-  const [loaded, end] = JSON.parse(node(["--input-type=module", "-e", code])) as [number, number];
-  return { all: end, without: end - loaded };
+function ready(code: string): { all: number; without: number; processor: number } {
+  const printed = JSON.parse(node(["--input-type=module", "-e", code])) as [number, number, number];
+  const [loaded, end, processor] = printed;
+  return { all: end, without: end - loaded, processor };
 }
 
 function predicted(): number {
@@ -81,6 +85,8 @@ try {
   for (const [part, label] of [
     ["all", "from the process's start"],
     ["without", "without loading modules"],
+    // Of all threads; the one of these that hardly depends on what else the machine does.
+    ["processor", "processor's time in all"],
   ] as const) {
     const [bare, ...own] = times.map(({ who, ready: all }) => ({ who, values: all.map((time) => time[part]) }));
     console.log(`  ${label}, ${bare!.who}: ${shown(bare!.values)}`);
