@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   export: async () => (await import("./export.js")).exportCommand,
   train: async () => (await import("./train.js")).trainCommand,
   tune: async () => (await import("./tune.js")).tuneCommand,
+  diagnose: async () => (await import("./diagnose.js")).diagnoseCommand,
   sweep: async () => (await import("./sweep.js")).sweepCommand,
   eval: async () => (await import("./eval.js")).evalCommand,
   extract: async () => (await import("./extract.js")).extractCommand,

@@ -5,6 +5,9 @@
  *
  * @module
  */
+export type { ActivationStatistics, Shift } from "./activations.js";
+export { type ApparentSizes, apparentSizes, type Spread, type TrainCrops } from "./apparent.js";
+export { type DiagnoseOptions, type Diagnosis, type DiagnosisRow, diagnose, trainedResolution } from "./diagnose.js";
 export { TUNE_MODE_FORMS, TUNE_MODES, type TuneMode, type TuneModeName, tuneMode } from "./modes.js";
 export { TUNE_DEFAULTS, type TuneOptions } from "./options.js";
 export { type SweepOptions, type SweepRow, sweep } from "./sweep.js";

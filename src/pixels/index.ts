@@ -6,7 +6,7 @@
  * @module
  */
 export { assertFilter, FILTERS, type Filter } from "./filters.js";
-export { type Box, MAX_PIXELS, type Picture } from "./picture.js";
+export { type Box, MAX_PIXELS, type Picture, type Size } from "./picture.js";
 export { type Resampling, resize, resizeInto } from "./resample.js";
-export { CROP_MODES, type TestPreprocessing, TRANSFORMS, testTransform } from "./test-transform.js";
+export { CROP_MODES, resizedSize, type TestPreprocessing, TRANSFORMS, testTransform } from "./test-transform.js";
 export { assertResolution, type FixedTransform, roundHalfEven, type Transform } from "./transform.js";
