@@ -264,6 +264,25 @@ describe("the main job on colour pictures of ten classes", () => {
     expect([unknown.code, unknown.stderr.trim().split("\n").length]).toEqual([2, 1]);
   });
 
+  it("diagnoses: sizes and activations beside what sweep finds", async () => {
+    const args = ["--data", data, "--resolutions", "32,37,48", "--pictures", "20", "--sweep"];
+    const diagnosed = await fixres(["diagnose", at("run", "model"), ...args, "--json"]);
+    expect(diagnosed.code, diagnosed.stderr).toBe(0);
+    const { train, rows, predicted, best, sizes, pictures } = JSON.parse(diagnosed.stdout);
+    expect(train).toMatchObject({ resolution: 32, scale: [0.08, 1] });
+    expect([sizes, pictures]).toEqual([50, 20]);
+    const swept = await fixres(["sweep", at("run", "model"), "--data", data, "--resolutions", "32,37,48", "--json"]);
+    const top1 = ({ rows: own }: { rows: { top1: number }[] }) => own.map((row) => row.top1);
+    expect(rows.map((row: { accuracy: { top1: number } }) => row.accuracy.top1)).toEqual(
+      top1(JSON.parse(swept.stdout)),
+    );
+    expect([32, 37, 48]).toContain(predicted.activations);
+    const text = await fixres(["diagnose", at("run", "model"), ...args]);
+    expect(text.stdout).toMatch(/^training, 32 +\S+ +1 /m);
+    expect(text.stdout).toContain(`objects look as large as in training at ${predicted.sameSize} px (50 pictures)`);
+    expect(text.stdout).toContain(`top-1 is highest at ${best} px (50 pictures)`);
+  });
+
   it("predicts", async () => {
     const picture = join(data, "val", "class-0002", "0.jpg");
     const predicted = await fixres(["predict", at("run", "model"), picture, "--top", "3", "--json"]);
@@ -416,7 +435,7 @@ it.skipIf(process.platform === "win32")("can be run by its own name, as npm link
 it("tells of every command, with examples", async () => {
   const { code, stdout } = await fixres(["--help"]);
   expect(code).toBe(0);
-  for (const name of ["models", "init", "import", "export", "train", "tune", "sweep", "eval", "predict"]) {
+  for (const name of ["models", "init", "import", "export", "train", "tune", "diagnose", "sweep", "eval", "predict"]) {
     expect(stdout).toContain(name);
     expect((await fixres([name, "--help"])).stdout).toContain(`$ fixres ${name}`);
   }

@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   tune: async () => (await import("./tune.js")).tuneCommand,
   cache: async () => (await import("./cache.js")).cacheCommand,
   reproduce: async () => (await import("./reproduce.js")).reproduceCommand,
+  diagnose: async () => (await import("./diagnose.js")).diagnoseCommand,
   sweep: async () => (await import("./sweep.js")).sweepCommand,
   eval: async () => (await import("./eval.js")).evalCommand,
   extract: async () => (await import("./extract.js")).extractCommand,

@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import sharp, { type Sharp } from "sharp";
 import { DataError, reason } from "../errors.js";
-import { MAX_PIXELS, type Picture } from "../pixels/index.js";
+import { MAX_PIXELS, type Picture, type Size } from "../pixels/index.js";
 import { opaqueGif, paintAround } from "./gif.js";
 import { jpegFrame } from "./jpeg.js";
 
@@ -33,22 +33,20 @@ export async function decodePicture(source: string | Uint8Array, options: Decode
   const bytes = typeof source === "string" ? await read(source, name) : source;
   if (bytes.length === 0) throw new DataError(`picture "${name}" is an empty file; restore or remove it.`);
   const format = formatOf(bytes);
-  if (format === null) {
-    throw new DataError(`picture "${name}" is no ${PICTURE_FORMATS}, whatever its name says; convert or remove it.`);
-  }
+  if (format === null) throw unknownFormat(name);
   const gif = format === "gif" ? opaqueGif(bytes) : null;
   // Pillow turns TIFFs by itself.
   const autoOrient = options.exifOrientation === true || format === "tiff";
   // Of a TIFF that is cut short libvips makes noise otherwise.
   const failOn = format === "tiff" ? "error" : "truncated";
-  const open = (limitInputPixels: number | false) =>
+  const image = (limitInputPixels: number | false) =>
     sharp(gif?.bytes ?? bytes, { failOn, limitInputPixels, ignoreIcc: true, autoOrient });
   try {
-    const picture = await pixelsOf(open(maxPixels), await colourOf(bytes, format, () => open(maxPixels)));
+    const picture = await pixelsOf(image(maxPixels), await colourOf(bytes, format, () => image(maxPixels)));
     if (gif !== null && gif.box.width * gif.box.height < picture.width * picture.height) paintAround(picture, gif);
     return picture;
   } catch (error) {
-    const { width = 0, height = 0 } = await open(false)
+    const { width = 0, height = 0 } = await image(false)
       .metadata()
       .catch(() => ({}) as { width?: number; height?: number });
     if (width * height > maxPixels) {
@@ -56,18 +54,55 @@ export async function decodePicture(source: string | Uint8Array, options: Decode
         `picture "${name}" has ${width} x ${height} pixels, more than the ${maxPixels} allowed; make it smaller or remove it.`,
       );
     }
-    const detail = reason(error).replace(/^Input buffer has corrupt header:? */, "") || "corrupt header";
-    throw new DataError(`picture "${name}" is damaged or cut short (${detail}); restore or remove it.`);
+    throw damaged(name, error);
   }
 }
 
-async function read(path: string, name: string): Promise<Uint8Array> {
+/**
+ * The size that `decodePicture` would give, from the header alone: of a file no more is read.
+ * @param source - path or bytes
+ * @throws {DataError} where there is no header of a known format
+ */
+export async function pictureSize(
+  source: string | Uint8Array,
+  { name = typeof source === "string" ? source : "picture", exifOrientation = false }: DecodeOptions = {},
+): Promise<Size> {
+  const head = typeof source === "string" ? await readHead(source, name) : source;
+  const format = formatOf(head);
+  if (format === null) throw unknownFormat(name);
   try {
-    return await readFile(path);
+    const { width, height, autoOrient } = await sharp(source, { limitInputPixels: false }).metadata();
+    // Pillow turns TIFFs by itself.
+    return exifOrientation || format === "tiff" ? autoOrient : { width, height };
   } catch (error) {
-    throw new DataError(`picture "${name}" cannot be read: ${reason(error)}.`);
+    throw damaged(name, error);
   }
 }
+
+const unknownFormat = (name: string): DataError =>
+  new DataError(`picture "${name}" is no ${PICTURE_FORMATS}, whatever its name says; convert or remove it.`);
+
+function damaged(name: string, error: unknown): DataError {
+  const detail = reason(error).replace(/^Input (buffer|file) has corrupt header:? */, "") || "corrupt header";
+  return new DataError(`picture "${name}" is damaged or cut short (${detail}); restore or remove it.`);
+}
+
+const read = (path: string, name: string): Promise<Uint8Array> => readFile(path).catch(unreadable(name));
+
+/** Enough of a file to know its format. */
+async function readHead(path: string, name: string): Promise<Uint8Array> {
+  const file = await open(path).catch(unreadable(name));
+  try {
+    const { buffer, bytesRead } = await file.read(new Uint8Array(16), 0, 16, 0).catch(unreadable(name));
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+const unreadable = (name: string) => (error: unknown) => {
+  throw new DataError(`picture "${name}" cannot be read: ${reason(error)}.`);
+};
 
 type Format = "jpeg" | "png" | "webp" | "gif" | "tiff";
 
@@ -85,13 +120,13 @@ function formatOf(bytes: Uint8Array): Format | null {
 type Colour = "cmyk" | "deep-grey" | "plain";
 
 /** Reading the header apart costs a sixth of the time of a small picture; it is done where the format leaves a choice. */
-async function colourOf(bytes: Uint8Array, format: Format, open: () => Sharp): Promise<Colour> {
+async function colourOf(bytes: Uint8Array, format: Format, image: () => Sharp): Promise<Colour> {
   // Bit depth and colour type have their place in a PNG; with alpha, Pillow takes the high byte.
   if (format === "png") return bytes[24] === 16 && bytes[25] === 0 ? "deep-grey" : "plain";
   if (format !== "jpeg" && format !== "tiff") return "plain";
   const frame = format === "jpeg" ? jpegFrame(bytes) : null;
   if (frame?.precision === 8 && [1, 3, 4].includes(frame.components)) return frame.components === 4 ? "cmyk" : "plain";
-  const { space, depth, channels } = await open().metadata();
+  const { space, depth, channels } = await image().metadata();
   if (space === "cmyk") return "cmyk";
   if (depth !== "uchar" && depth !== "ushort") throw new Error(`samples of type ${depth} are not read`);
   return depth === "ushort" && channels === 1 ? "deep-grey" : "plain";

@@ -14,6 +14,8 @@ export {
   MAX_PIXELS,
   type Picture,
   resize,
+  resizedSize,
+  type Size,
   type TestPlusOptions,
   type TestPreprocessing,
   TRANSFORMS,
@@ -23,7 +25,7 @@ export {
 } from "../pixels/index.js";
 export { openPictureCache, type PictureCache } from "./cache.js";
 export { type ClassOptions, withClasses } from "./classes.js";
-export { type DecodeOptions, decodePicture, PICTURE_FORMATS } from "./decode.js";
+export { type DecodeOptions, decodePicture, PICTURE_FORMATS, pictureSize } from "./decode.js";
 export { openFolder } from "./folder.js";
 export {
   type BadPicture,
@@ -36,9 +38,10 @@ export {
   readPicture,
 } from "./loader.js";
 export { openSource, type SourceOptions } from "./open.js";
+export { pictureSizes } from "./sizes.js";
 export type { Sample, Samples, Source } from "./source.js";
 export { checkClasses, openParts, openSplit, openSplits, type SplitOptions, type Splits } from "./splits.js";
 export { sourceStamp } from "./stamp.js";
 export { partOf } from "./table.js";
-export { type TrainTransformOptions, trainTransform } from "./train-transform.js";
+export { CROP_RATIO, CROP_SCALE, randomCrop, type TrainTransformOptions, trainTransform } from "./train-transform.js";
 export { type Found, type Part, type Verification, type VerifyOptions, verify } from "./verify.js";

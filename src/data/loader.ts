@@ -157,11 +157,14 @@ export async function readPicture(
   index: number,
   options: Omit<DecodeOptions, "name"> = {},
 ): Promise<Picture> {
-  const { path } = source.samples[index]!;
-  const content = source.read === undefined ? path : await source.read(index);
+  const content = await contentOf(source, index);
   if (typeof content !== "string" && "width" in content) return content;
-  return decodePicture(content, { ...options, name: shown(path) });
+  return decodePicture(content, { ...options, name: shown(source.samples[index]!.path) });
 }
+
+/** A sample's file, or its pixels where it is no file by itself. */
+export const contentOf = async (source: Source, index: number): Promise<string | Uint8Array | Picture> =>
+  source.read === undefined ? source.samples[index]!.path : source.read(index);
 
 function emptyBatch({ transform, batchSize }: LoadOptions) {
   const bytes = transform.resolution ** 2 * 3;

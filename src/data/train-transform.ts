@@ -3,14 +3,18 @@ import {
   assertFilter,
   assertResolution,
   type Box,
-  type Picture,
   resizeInto,
   roundHalfEven,
+  type Size,
   type Transform,
 } from "../pixels/index.js";
 import type { Random } from "../random.js";
 
 type Range = readonly [number, number];
+
+/** Share of a picture's area that a training crop takes, and its width over height: torchvision's defaults. */
+export const CROP_SCALE: Range = [0.08, 1];
+export const CROP_RATIO: Range = [3 / 4, 4 / 3];
 
 export interface TrainTransformOptions {
   /** Side of the square, px. */
@@ -36,8 +40,8 @@ export interface TrainTransformOptions {
 export function trainTransform({
   resolution,
   interpolation,
-  scale = [0.08, 1],
-  ratio = [3 / 4, 4 / 3],
+  scale = CROP_SCALE,
+  ratio = CROP_RATIO,
   flip = 0.5,
   exifOrientation = false,
 }: TrainTransformOptions): Transform {
@@ -68,7 +72,7 @@ function assertRange(what: string, [low, high]: Range, most: number): void {
 }
 
 /** Ten tries, then the middle of the picture, cut to the nearest allowed aspect ratio. */
-export function randomCrop({ width, height }: Picture, scale: Range, ratio: Range, random: Random): Box {
+export function randomCrop({ width, height }: Size, scale: Range, ratio: Range, random: Random): Box {
   const between = ([low, high]: Range): number => low + (high - low) * random.uniform();
   const logRatio = [Math.log(ratio[0]), Math.log(ratio[1])] as const;
   for (let attempt = 0; attempt < 10; attempt++) {

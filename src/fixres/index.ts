@@ -5,8 +5,12 @@
  *
  * @module
  */
+
+export type { ActivationStatistics, Shift } from "./activations.js";
+export { type ApparentSizes, apparentSizes, type Spread, type TrainCrops } from "./apparent.js";
 export { type CacheEntry, cacheEntries, cacheFolder, clearCache, removeEntries } from "./cache/index.js";
 export { type Candidate, type Choice, choose, type Limits } from "./choose.js";
+export { type DiagnoseOptions, type Diagnosis, type DiagnosisRow, diagnose, trainedResolution } from "./diagnose.js";
 export { CACHE_DEFAULTS, CACHE_WHERE, type CacheOptions, type CacheWhere } from "./features.js";
 export { type Cost, costOf } from "./latency.js";
 export { TUNE_MODE_FORMS, TUNE_MODES, type TuneMode, type TuneModeName, tuneMode } from "./modes.js";

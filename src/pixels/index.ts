@@ -15,8 +15,8 @@ export {
   jitterColors,
 } from "./color-jitter.js";
 export { assertFilter, FILTERS, type Filter } from "./filters.js";
-export { type Box, MAX_PIXELS, type Picture } from "./picture.js";
+export { type Box, MAX_PIXELS, type Picture, type Size } from "./picture.js";
 export { type Resampling, resize, resizeInto } from "./resample.js";
 export { type TestPlusOptions, testPlusTransform } from "./test-plus-transform.js";
-export { CROP_MODES, type TestPreprocessing, TRANSFORMS, testTransform } from "./test-transform.js";
+export { CROP_MODES, resizedSize, type TestPreprocessing, TRANSFORMS, testTransform } from "./test-transform.js";
 export { assertResolution, type FixedTransform, roundHalfEven, type Transform } from "./transform.js";

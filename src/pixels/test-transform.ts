@@ -1,6 +1,6 @@
 import { RequestError } from "../errors.js";
 import { assertFilter, type Filter } from "./filters.js";
-import type { Picture } from "./picture.js";
+import type { Picture, Size } from "./picture.js";
 import { resizeInto } from "./resample.js";
 import { assertResolution, type FixedTransform, roundHalfEven } from "./transform.js";
 
@@ -96,6 +96,12 @@ export function testGeometry(preprocessing: TestPreprocessing): TestGeometry {
   };
 }
 
+/** The size to which the test transform resizes a picture before it crops, px. */
+export function resizedSize(preprocessing: TestPreprocessing, size: Size): Size {
+  const { side, sizeOf } = resizing(preprocessing);
+  return sizeOf(size, side);
+}
+
 /** What decides the size of the resized picture, and where one that is smaller than the crop stands in it. */
 function resizing({ resolution, cropRatio, cropMode, transform = "standard" }: TestPreprocessing): Resizing {
   const sizeOf = SIZES[cropMode];
@@ -125,7 +131,7 @@ function resizing({ resolution, cropRatio, cropMode, transform = "standard" }: T
 interface Resizing {
   /** The length that one side gets, px. */
   readonly side: number;
-  readonly sizeOf: (size: Picture, side: number) => Size;
+  readonly sizeOf: (size: Size, side: number) => Size;
   /** How much goes before an axis to which `rest` pixels are missing. */
   readonly marginOf: (rest: number) => number;
 }
@@ -146,19 +152,14 @@ function fillWith([red, green, blue]: readonly number[], out: Uint8Array, start:
   else for (let i = start; i < end; i += 3) out.set([red!, green!, blue!], i);
 }
 
-interface Size {
-  readonly width: number;
-  readonly height: number;
-}
-
 /** Of a very narrow picture a line is left, where the authors' code would fail. */
-const byHeight = ({ width, height }: Picture, side: number): Size => ({
+const byHeight = ({ width, height }: Size, side: number): Size => ({
   width: Math.max(1, Math.trunc((side * width) / height)),
   height: side,
 });
 
 /** The size to which each mode resizes, by the picture's and int(R / c). */
-const SIZES: Readonly<Record<TestPreprocessing["cropMode"], (size: Picture, side: number) => Size>> = {
+const SIZES: Readonly<Record<TestPreprocessing["cropMode"], (size: Size, side: number) => Size>> = {
   // torchvision truncates the longer side; timm rounds the shorter one.
   center: ({ width, height }, side) =>
     width <= height
