@@ -17,7 +17,7 @@ export {
   readRecord,
   testPreprocessing,
 } from "./evaluate/index.js";
-export { sweep, TUNE_DEFAULTS, tune } from "./fixres/index.js";
+export { type Plan, plan, sweep, TUNE_DEFAULTS, tune } from "./fixres/index.js";
 export { architecture, freshModel, loadModel, type Model, saveModel } from "./models/index.js";
 export { type Progress, silent, type Task } from "./progress.js";
 export { defaultTrainOptions, type TrainOptions, train } from "./train/index.js";

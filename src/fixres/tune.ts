@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type BadPicture, orderOf, type Source, type Splits, testTransform } from "../data/index.js";
-import { RequestError } from "../errors.js";
 import {
   type Accuracy,
   type PairedGain,
@@ -12,7 +11,7 @@ import {
   saveRecord,
   tally,
 } from "../evaluate/index.js";
-import { expectedClasses, type Model, modelFingerprint, possibleBatch, saveModel } from "../models/index.js";
+import { expectedClasses, type Model, modelFingerprint, saveModel } from "../models/index.js";
 import type { TypedArray } from "../onnx/index.js";
 import { type Progress, silent } from "../progress.js";
 import { openSession, type Program, type Session, type SessionOptions } from "../runtime/index.js";
@@ -28,7 +27,7 @@ import {
 import { type Fit, type FitOptions, fitBySgd, scoredFeatures } from "./fit.js";
 import { holdoutOf } from "./holdout.js";
 import { type TuneModeName, tuneMode } from "./modes.js";
-import { checkOptions, type SelectOn, type TuneOptions } from "./options.js";
+import { checkBatch, checkOptions, type SelectOn, type TuneOptions } from "./options.js";
 import { progressFile } from "./progress-file.js";
 import { type Division, divided, foldedAgain, freshTensors, statisticsProgram, topProgram } from "./top.js";
 
@@ -134,12 +133,7 @@ class Tuning {
   ) {
     const { batchSize, preprocessing, cacheType } = options;
     const size = { resolution: preprocessing.resolution, batch: batchSize };
-    const possible = possibleBatch(model, size);
-    if (possible !== batchSize) {
-      throw new RequestError(
-        `${model.arch.name} takes ${possible} pictures at a time, which its file has written out; export it with a free batch size, or give --batch-size ${possible}.`,
-      );
-    }
+    checkBatch(model, options);
     this.division = divided(model, tuneMode(options.mode), size, cacheType);
     this.valDivision = divided(model, tuneMode(options.mode), size);
     this.progress = surroundings.progress ?? silent;

@@ -1,0 +1,25 @@
+import { plan } from "../fixres/index.js";
+import * as cli from "./options.js";
+import { planText } from "./plan-text.js";
+import { openTuning, type TuningOptions, withTuning } from "./tune-options.js";
+
+interface Options extends TuningOptions {
+  readonly all?: boolean;
+}
+
+const base = cli.command(
+  "plan",
+  "Say what tune would do with the same options: what is trained, what is cached, how long it takes and in how much memory.",
+  [
+    "fixres plan models/b0 --data pictures --resolution 320",
+    "fixres plan models/b0 --data pictures --resolution 320 --tune last:2 --all",
+  ],
+);
+
+export const planCommand = withTuning(base)
+  .option("--all", "list frozen tensors one by one")
+  .action(async (path: string, options: Options) => {
+    const { model, data, recipe, surroundings } = await openTuning(path, options);
+    const found = await plan(model, data, recipe, surroundings);
+    cli.print(options.json, { ...found, model: path, architecture: found.model }, () => planText(found, options));
+  });
