@@ -337,7 +337,7 @@ it.skipIf(process.platform === "win32")("can be run by its own name, as npm link
 it("tells of every command, with examples", async () => {
   const { code, stdout } = await fixres(["--help"]);
   expect(code).toBe(0);
-  for (const name of ["models", "init", "import", "export", "train", "tune", "sweep", "eval", "predict"]) {
+  for (const name of ["models", "init", "import", "export", "train", "plan", "tune", "sweep", "eval", "predict"]) {
     expect(stdout).toContain(name);
     expect((await fixres([name, "--help"])).stdout).toContain(`$ fixres ${name}`);
   }

@@ -85,7 +85,7 @@ function blockOf(name: string): string {
 
 function normsText(norms: readonly PlannedNorm[], all: boolean): string {
   const modeOf = ({ statistics, affine, fresh }: PlannedNorm): string =>
-    `${statistics === "batch" ? "by the batch's statistics, which the running ones follow" : "by its running statistics, which stay"}; weight and bias ${affine}${fresh ? "; fresh, behind the convolution that its own is folded into" : ""}`;
+    `${statistics === "batch" ? "by the batch's statistics, which the running ones follow" : "by its running statistics, which stay"}; weight and bias ${affine}${fresh ? "; fresh, behind the convolution that its own is folded into, and folded into it again at the end" : ""}`;
   const still = norms.filter(({ statistics, affine }) => statistics === "running" && affine === "frozen");
   const shown = all ? norms : norms.filter((norm) => !still.includes(norm));
   const rest =

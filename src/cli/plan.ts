@@ -1,10 +1,11 @@
-import { plan } from "../fixres/index.js";
+import { MEASURE_SECONDS, plan } from "../fixres/index.js";
 import * as cli from "./options.js";
 import { planText } from "./plan-text.js";
 import { openTuning, type TuningOptions, withTuning } from "./tune-options.js";
 
 interface Options extends TuningOptions {
   readonly all?: boolean;
+  readonly measure: number;
 }
 
 const base = cli.command(
@@ -18,8 +19,9 @@ const base = cli.command(
 
 export const planCommand = withTuning(base)
   .option("--all", "list frozen tensors one by one")
+  .option("--measure <seconds>", "how long to measure", cli.positiveNumber, MEASURE_SECONDS)
   .action(async (path: string, options: Options) => {
     const { model, data, recipe, surroundings } = await openTuning(path, options);
-    const found = await plan(model, data, recipe, surroundings);
+    const found = await plan(model, data, recipe, { ...surroundings, measureSeconds: options.measure });
     cli.print(options.json, { ...found, model: path, architecture: found.model }, () => planText(found, options));
   });

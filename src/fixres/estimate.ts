@@ -15,12 +15,12 @@ export interface Estimate {
 }
 
 export interface EstimatedSeconds {
-  /** Opening sessions. */
+  /** Looking for features of earlier runs, and opening sessions. */
   readonly opening: number;
   /** The features of the training pictures, and of the validation pictures, once. */
   readonly trainFeatures: number;
   readonly valFeatures: number;
-  /** The first epoch, where it computes the features of its pictures; the others. */
+  /** The first epoch, where it opens the trunk and computes the features of its pictures; the others. */
   readonly firstEpoch: number;
   readonly laterEpoch: number;
   /** Scoring the validation pictures, once, when their features are there. */
@@ -53,6 +53,8 @@ export interface EstimateOptions {
   readonly held: number;
   /** Whether a fresh BatchNorm needs the statistics of all training pictures. */
   readonly unfolded: boolean;
+  /** Until one knew where features would be, s. */
+  readonly preparingSeconds: number;
   readonly measured: Measured;
 }
 
@@ -68,7 +70,15 @@ export function estimateOf(given: EstimateOptions): Estimate {
   };
 }
 
-function secondsOf({ options, train, val, held, unfolded, measured }: EstimateOptions): EstimatedSeconds {
+function secondsOf({
+  options,
+  train,
+  val,
+  held,
+  unfolded,
+  preparingSeconds,
+  measured,
+}: EstimateOptions): EstimatedSeconds {
   const { batchSize, epochs, selectOn } = options;
   const { step, scoring } = measured;
   /** Seconds a picture of a pass that computes features, and of one that finds them. */
@@ -87,13 +97,15 @@ function secondsOf({ options, train, val, held, unfolded, measured }: EstimateOp
   const evaluation = scored(val.pictures, again.val);
   const laterEpoch = epoch(train.pictures);
   // Where nothing is kept, the pass is a part of every epoch already.
-  const firstEpoch = laterEpoch + (train.where === "none" ? 0 : trainFeatures);
+  const openingTrunk = measured.train?.openingSeconds ?? 0;
+  const firstEpoch = openingTrunk + laterEpoch + (train.where === "none" ? 0 : trainFeatures);
   const judged = selectOn === "holdout" ? scored(held, again.train) : evaluation;
   const tried = train.pictures - (selectOn === "holdout" ? held : 0);
   const choosing = selectOn === "none" ? 0 : epochs * (epoch(tried) + judged);
   const fits = selectOn === "none" ? 1 : 2;
   const opening =
-    (measured.train?.openingSeconds ?? 0) +
+    preparingSeconds +
+    openingTrunk +
     (measured.val?.openingSeconds ?? 0) +
     fits * step.openingSeconds +
     (2 + fits - 1 + (unfolded ? 1 : 0)) * scoring.openingSeconds;

@@ -10,7 +10,7 @@ export type { Estimate, EstimatedMemory, EstimatedSeconds } from "./estimate.js"
 export { CACHE_DEFAULTS, CACHE_WHERE, type CacheOptions, type CacheWhere } from "./features.js";
 export { TUNE_MODE_FORMS, TUNE_MODES, type TuneMode, type TuneModeName, tuneMode } from "./modes.js";
 export { SELECT_ON, type SelectOn, TUNE_DEFAULTS, type TuneOptions } from "./options.js";
-export { type Plan, type PlannedTransform, plan, type Total } from "./plan.js";
+export { MEASURE_SECONDS, type Plan, type PlannedTransform, type PlanSurroundings, plan, type Total } from "./plan.js";
 export type { Fate, PlannedFeatures, PlannedNorm, PlannedTensor } from "./planned.js";
 export { type SweepOptions, type SweepRow, sweep } from "./sweep.js";
 export {

@@ -1,18 +1,19 @@
-import { loadBatches, orderOf, type Splits } from "../data/index.js";
+import { loadBatches, orderOf, type Splits, type Transform } from "../data/index.js";
 import { DataError } from "../errors.js";
 import type { Model } from "../models/index.js";
 import { ARRAYS, elements, type TypedArray } from "../onnx/index.js";
-import { type Progress, silent } from "../progress.js";
-import { openSession, type Program, type Session } from "../runtime/index.js";
+import { silent } from "../progress.js";
+import { openSession, type Program, runEach, type Session } from "../runtime/index.js";
+import { initialState, sgd } from "../train/index.js";
 import { cutOf, type FeatureBatch, type FeatureOptions, Features } from "./features.js";
-import { fitBySgd, scoredFeatures } from "./fit.js";
+import { scoredFeatures, stepScalars } from "./fit.js";
 import type { TuneOptions } from "./options.js";
 import { threadsOf } from "./planned.js";
-import { type Division, type Feature, freshTensors, topProgram } from "./top.js";
+import { type Division, type Feature, freshTensors, topProgram, topStep } from "./top.js";
 import type { TuneSurroundings } from "./tune.js";
 
-/** Seconds for which each part is measured; where a single run takes longer, two or three runs of it. */
-const SECONDS = { decode: 0.4, train: 1.6, val: 0.8, step: 0.8, scoring: 0.4 } as const;
+/** Share of the time for which each part is measured; where a single run takes longer, two or three runs of it. */
+const SHARES = { decode: 0.1, train: 0.4, val: 0.2, step: 0.2, scoring: 0.1 } as const;
 
 /** Pictures that a measurement has at most, repeated where the data have fewer. */
 const MOST_PICTURES = 20_000;
@@ -55,6 +56,8 @@ export interface Measurement {
   readonly features: Readonly<Record<"train" | "val", FeatureOptions>>;
   /** Parts whose features are all kept from earlier runs, so that no trunk will run. */
   readonly found: Readonly<Record<"train" | "val", boolean>>;
+  /** How long to measure, s; opening sessions comes on top. */
+  readonly seconds: number;
 }
 
 /**
@@ -63,7 +66,7 @@ export interface Measurement {
  * @throws {DataError} for a picture that cannot be read, as the tuning would
  */
 export async function measured(given: Measurement): Promise<Measured> {
-  const { options, surroundings, divisions, features, found } = given;
+  const { options, surroundings, divisions, features, found, seconds } = given;
   const resources: { dispose(): Promise<void> }[] = [];
   const watch = memoryWatch();
   const started = performance.now();
@@ -75,11 +78,11 @@ export async function measured(given: Measurement): Promise<Measured> {
   };
   const task = (surroundings.progress ?? silent).start("measure", 5, "parts");
   try {
-    const decodedPerSecond = await decoding(features.train);
+    const decodedPerSecond = await decoding(features.train, seconds * SHARES.decode);
     task.advance(1);
     const baseBytes = watch.grown();
     const trunk = async (part: "train" | "val") => {
-      const own = found[part] ? null : await trunkPace(features[part], SECONDS[part], resources);
+      const own = found[part] ? null : await trunkPace(features[part], seconds * SHARES[part], resources);
       task.advance(1);
       return { rows: own?.rows ?? [], pace: own && { ...own.pace, memoryBytes: watch.grown() } };
     };
@@ -93,8 +96,8 @@ export async function measured(given: Measurement): Promise<Measured> {
     const valBatch = batchOfRows(val.rows, divisions.val.features, batchSize);
     const scoring = { ...(await scoringPace(given, start, valBatch, open)), memoryBytes: watch.grown() };
     task.advance(1);
-    const seconds = (performance.now() - started) / 1000;
-    return { decodedPerSecond, train: train.pace, val: val.pace, step, scoring, baseBytes, seconds };
+    const paces = { train: train.pace, val: val.pace, step, scoring };
+    return { decodedPerSecond, ...paces, baseBytes, seconds: secondsSince(started) };
   } finally {
     watch.stop();
     task.end();
@@ -128,14 +131,14 @@ function picturesOf({ source, seed }: FeatureOptions): Int32Array {
 
 const secondsSince = (time: number): number => (performance.now() - time) / 1000;
 
-async function decoding(options: FeatureOptions): Promise<number> {
+async function decoding(options: FeatureOptions, seconds: number): Promise<number> {
   const { source, transform, seed, onBadImage, signal } = options;
   const random = { seed, epoch: 0, shuffle: false, order: picturesOf(options) };
   const started = performance.now();
   let count = 0;
   for await (const batch of loadBatches(source, { transform, batchSize: 1, ...random, onBadImage, signal, ahead: 8 })) {
     count += batch.count;
-    if (count > 0 && secondsSince(started) > SECONDS.decode) break;
+    if (count > 0 && secondsSince(started) > seconds) break;
   }
   if (count > 0) return count / secondsSince(started);
   throw new DataError(`of "${source.name}" no picture could be read.`);
@@ -143,24 +146,37 @@ async function decoding(options: FeatureOptions): Promise<number> {
 
 /** Rows of features until the time is over; at least two of each thread. */
 async function trunkPace(options: FeatureOptions, seconds: number, resources: { dispose(): Promise<void> }[]) {
-  const features = await Features.open({ ...options, cache: { where: "none" } });
+  const { transform, loaded } = counting(options.transform);
+  const features = await Features.open({ ...options, transform, cache: { where: "none" } });
   resources.push(features);
   const { batchSize } = cutOf(options);
   const rows: FeatureBatch[] = [];
   // Sessions end about together, so that time counts from round to round.
   const round = threadsOf(options);
   const started = performance.now();
-  let [first, batches, count] = [0, 0, 0];
+  let first = { time: started, loaded: 0 };
+  let [batches, count] = [0, 0];
   for await (const batch of features.batches(picturesOf(options), { batchSize, partial: true })) {
     batches++;
     if (rows.length < round * 8) rows.push(batch);
     if (batches > round) count += batch.count;
-    else first = performance.now();
+    else first = { time: performance.now(), loaded: loaded() };
     if (batches % round === 0 && count > 0 && secondsSince(started) > seconds) break;
   }
-  const picturesPerSecond = count / secondsSince(first);
-  const openingSeconds = Math.max(0, (first - started) / 1000 - (round * batchSize) / picturesPerSecond);
+  // Pictures that were waiting when the first batch came, and are gone, would pass for speed where decoding is what takes long.
+  const picturesPerSecond = Math.max(1, Math.min(count, loaded() - first.loaded)) / secondsSince(first.time);
+  const openingSeconds = Math.max(0, (first.time - started) / 1000 - (round * batchSize) / picturesPerSecond);
   return { rows, pace: { picturesPerSecond, openingSeconds } };
+}
+
+/** The same transform, with how many pictures it was applied to. */
+function counting(transform: Transform): { readonly transform: Transform; loaded(): number } {
+  let count = 0;
+  const apply: Transform["apply"] = (...given) => {
+    count++;
+    transform.apply(...given);
+  };
+  return { transform: { ...transform, apply }, loaded: () => count };
 }
 
 /** A batch for a step, of rows over and over; zeros where there are none. */
@@ -202,33 +218,57 @@ async function* repeated(batch: FeatureBatch, least: number, seconds: number, gi
   }
 }
 
+/** What a batch takes, and what it takes before the first one, s. */
+type Pace = Pick<Measured["step"], "seconds" | "openingSeconds">;
+
 type Open = (program: Program) => Promise<Session>;
 
-async function stepPace({ divisions, options }: Measurement, start: Model, batch: FeatureBatch, open: Open) {
-  const started = performance.now();
-  const timed = { count: 0 };
-  const { epochSeconds } = await fitBySgd({
-    division: divisions.train,
-    start,
-    // The rate does not matter to the time, and a low one cannot diverge.
-    options: { ...options, epochs: 2, baseLearningRate: 1e-9 },
-    batches: (epoch) => (epoch === 1 ? repeated(batch, 1, 0, { count: 0 }) : repeated(batch, 2, SECONDS.step, timed)),
-    ...{ pictures: 0, open, progress: silent as Progress },
+async function stepPace(
+  { divisions, options, seconds }: Measurement,
+  start: Model,
+  batch: FeatureBatch,
+  open: Open,
+): Promise<Pace> {
+  const opening = performance.now();
+  const { labelSmoothing, momentum, weightDecay } = options;
+  const optimizer = sgd({ momentum, weightDecay });
+  const step = topStep(divisions.train, start, { optimizer, labelSmoothing });
+  const session = await open(step.program);
+  await session.setState(initialState(step, optimizer, (name) => start.tensors.get(name)!.data));
+  const openingSeconds = secondsSince(opening);
+  // At rate 0 nothing moves, so that nothing can diverge.
+  const scalars = stepScalars(optimizer, 0);
+  const feeds = ({ features, labels }: FeatureBatch) => ({ ...features, labels, ...scalars });
+  const each = await paced(batch, seconds * SHARES.step, async (batches) => {
+    for await (const _ of runEach(session, batches, feeds));
   });
-  const [warm, rest] = epochSeconds as [number, number];
-  return { seconds: rest / timed.count, openingSeconds: Math.max(0, secondsSince(started) - warm - rest) };
+  return { seconds: each, openingSeconds };
 }
 
-async function scoringPace({ divisions, model }: Measurement, start: Model, batch: FeatureBatch, open: Open) {
+async function scoringPace(
+  { divisions, model, seconds }: Measurement,
+  start: Model,
+  batch: FeatureBatch,
+  open: Open,
+): Promise<Pace> {
   const opening = performance.now();
   const session = await open(topProgram(divisions.val, start));
   const openingSeconds = secondsSince(opening);
-  const score = async (least: number, seconds: number): Promise<number> => {
-    const timed = { count: 0 };
-    const started = performance.now();
-    for await (const _ of scoredFeatures(session, repeated(batch, least, seconds, timed), model.classes.length));
-    return secondsSince(started) / timed.count;
-  };
-  await score(1, 0);
-  return { seconds: await score(2, SECONDS.scoring), openingSeconds };
+  const each = await paced(batch, seconds * SHARES.scoring, async (batches) => {
+    for await (const _ of scoredFeatures(session, batches, model.classes.length));
+  });
+  return { seconds: each, openingSeconds };
+}
+
+/** Seconds a batch of what is done with batches, after it was done with one. */
+async function paced(
+  batch: FeatureBatch,
+  seconds: number,
+  work: (batches: AsyncIterable<FeatureBatch>) => Promise<void>,
+): Promise<number> {
+  await work(repeated(batch, 1, 0, { count: 0 }));
+  const timed = { count: 0 };
+  const started = performance.now();
+  await work(repeated(batch, 2, seconds, timed));
+  return secondsSince(started) / timed.count;
 }

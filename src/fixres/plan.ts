@@ -19,6 +19,15 @@ import {
 import { divided } from "./top.js";
 import type { TuneSurroundings } from "./tune.js";
 
+/** What surrounds a plan. */
+export interface PlanSurroundings extends Omit<TuneSurroundings, "directory" | "onEvent"> {
+  /** How long to measure, s; 4 unless given. A network whose single runs take longer is measured for longer. */
+  readonly measureSeconds?: number;
+}
+
+/** Seconds of measuring. */
+export const MEASURE_SECONDS = 4;
+
 /** How pictures become pixels. */
 export interface PlannedTransform extends TestPreprocessing {
   readonly words: string;
@@ -56,7 +65,7 @@ export async function plan(
   model: Model,
   data: Splits,
   options: TuneOptions,
-  surroundings: Omit<TuneSurroundings, "directory"> = {},
+  { measureSeconds = MEASURE_SECONDS, ...surroundings }: PlanSurroundings = {},
 ): Promise<Plan> {
   checkOptions(options, data.train);
   checkBatch(model, options);
@@ -71,10 +80,21 @@ export async function plan(
     train: featureOptions(model, data.train, options, surroundings, cacheType),
     val: featureOptions(model, data.val, options, surroundings, "float32"),
   };
+  const preparing = performance.now();
   const features = { train: await plannedFeatures(given.train), val: await plannedFeatures(given.val) };
+  const preparingSeconds = (performance.now() - preparing) / 1000;
   const complete = ({ found, pictures }: PlannedFeatures): boolean => found === pictures;
   const found = { train: complete(features.train), val: complete(features.val) };
-  const numbers = await measured({ model, data, options, surroundings, divisions, features: given, found });
+  const numbers = await measured({
+    model,
+    data,
+    options,
+    surroundings,
+    divisions,
+    features: given,
+    found,
+    seconds: measureSeconds,
+  });
   const tensors = plannedTensors(divisions.train);
   const transform = { ...preprocessing, words: describePreprocessing(preprocessing, model.input) };
   return {
@@ -93,7 +113,7 @@ export async function plan(
     features,
     fits: features.train.fault === null && features.val.fault === null,
     estimate: estimateOf({
-      ...{ options, ...features, held, measured: numbers },
+      ...{ options, ...features, held, preparingSeconds, measured: numbers },
       unfolded: divisions.train.unfolded !== null,
     }),
   };
