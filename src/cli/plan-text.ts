@@ -120,9 +120,10 @@ function featuresText({ features }: Plan): string {
     ...(displaced === 0 ? [] : [`${part}: ${binaryBytes(displaced)} of other features will make room`]),
     ...(entry === null ? [] : [`${part} on disk: ${entry.folder}`]),
   ]);
-  const names = features.train.features.map(({ name }) => name).join(", ");
+  const { features: cut, trunk } = features.train;
+  const running = `${trunk.sessions} sessions with ${binaryBytes(trunk.weightBytes)} of weights each, ${trunk.batchSize} pictures a run`;
   return [
-    `Cut at ${names}`,
+    `Cut at ${cut.map(({ name }) => name).join(", ")}; below it for each part ${running}`,
     table(["features", "a picture", "pictures", "each", "all", "kept in", "there"], rows),
     ...notes,
   ].join("\n");

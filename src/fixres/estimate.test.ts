@@ -4,7 +4,14 @@ import { TUNE_DEFAULTS } from "./options.js";
 import type { PlannedFeatures } from "./planned.js";
 
 const features = (pictures: number): PlannedFeatures => ({
-  ...{ pictures, type: "float32", features: [], bytesPerPicture: 100, bytes: 100 * pictures },
+  ...{
+    pictures,
+    type: "float32",
+    features: [],
+    trunk: { sessions: 2, batchSize: 4, weightBytes: 8 },
+    bytesPerPicture: 100,
+    bytes: 100 * pictures,
+  },
   ...{ where: "disk", inMemory: true, entry: null, found: 0, displaced: 0, fault: null },
 });
 const trunk = { picturesPerSecond: 10, openingSeconds: 1, memoryBytes: 2000 };

@@ -8,7 +8,7 @@ import {
   type Transform,
 } from "../data/index.js";
 import { FailedError, RequestError } from "../errors.js";
-import { aheadOf, batchOf, openComputing } from "../evaluate/index.js";
+import { aheadOf, openComputing, sessionsOf } from "../evaluate/index.js";
 import { binaryBytes } from "../format.js";
 import type { Model } from "../models/index.js";
 import { ARRAYS, elements, type TypedArray } from "../onnx/index.js";
@@ -251,13 +251,13 @@ export class Features {
   }
 }
 
-/** What lies at the cut, the program that computes it, and what a picture's row takes. */
+/** What lies at the cut, what a picture's row of it takes, the program that computes it, and how. */
 export function cutOf(options: FeatureOptions) {
   const { model, mode, type, transform } = options;
-  const size = { resolution: transform.resolution, batch: batchOf(model, computing(options)) };
-  const division = divided(model, tuneMode(mode), size, type);
-  const rowBytes = lengthOf(partsOf(division.features)) * ARRAYS[type].BYTES_PER_ELEMENT;
-  return { features: division.features, program: trunkProgram(division, model), rowBytes, batchSize: size.batch };
+  const { count: sessions, batch } = sessionsOf(model, computing(options));
+  const { features, ...division } = divided(model, tuneMode(mode), { resolution: transform.resolution, batch }, type);
+  const rowBytes = lengthOf(partsOf(features)) * ARRAYS[type].BYTES_PER_ELEMENT;
+  return { features, rowBytes, program: trunkProgram(division, model), sessions, batchSize: batch };
 }
 
 const computing = ({ model, transform, device, threads }: FeatureOptions) => ({

@@ -11,7 +11,7 @@ export { CACHE_DEFAULTS, CACHE_WHERE, type CacheOptions, type CacheWhere } from 
 export { TUNE_MODE_FORMS, TUNE_MODES, type TuneMode, type TuneModeName, tuneMode } from "./modes.js";
 export { SELECT_ON, type SelectOn, TUNE_DEFAULTS, type TuneOptions } from "./options.js";
 export { MEASURE_SECONDS, type Plan, type PlannedTransform, type PlanSurroundings, plan, type Total } from "./plan.js";
-export type { Fate, PlannedFeatures, PlannedNorm, PlannedTensor } from "./planned.js";
+export type { Fate, PlannedFeatures, PlannedNorm, PlannedTensor, PlannedTrunk } from "./planned.js";
 export { type SweepOptions, type SweepRow, sweep } from "./sweep.js";
 export {
   type Division,

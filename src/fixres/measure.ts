@@ -8,7 +8,6 @@ import { initialState, sgd } from "../train/index.js";
 import { cutOf, type FeatureBatch, type FeatureOptions, Features } from "./features.js";
 import { scoredFeatures, stepScalars } from "./fit.js";
 import type { TuneOptions } from "./options.js";
-import { threadsOf } from "./planned.js";
 import { type Division, type Feature, freshTensors, topProgram, topStep } from "./top.js";
 import type { TuneSurroundings } from "./tune.js";
 
@@ -144,28 +143,27 @@ async function decoding(options: FeatureOptions, seconds: number): Promise<numbe
   throw new DataError(`of "${source.name}" no picture could be read.`);
 }
 
-/** Rows of features until the time is over; at least two of each thread. */
+/** Rows of features until the time is over; at least two batches of each session. */
 async function trunkPace(options: FeatureOptions, seconds: number, resources: { dispose(): Promise<void> }[]) {
   const { transform, loaded } = counting(options.transform);
   const features = await Features.open({ ...options, transform, cache: { where: "none" } });
   resources.push(features);
-  const { batchSize } = cutOf(options);
+  const { batchSize, sessions } = cutOf(options);
   const rows: FeatureBatch[] = [];
   // Sessions end about together, so that time counts from round to round.
-  const round = threadsOf(options);
   const started = performance.now();
   let first = { time: started, loaded: 0 };
   let [batches, count] = [0, 0];
   for await (const batch of features.batches(picturesOf(options), { batchSize, partial: true })) {
     batches++;
-    if (rows.length < round * 8) rows.push(batch);
-    if (batches > round) count += batch.count;
+    if (rows.length < 8 * sessions) rows.push(batch);
+    if (batches > sessions) count += batch.count;
     else first = { time: performance.now(), loaded: loaded() };
-    if (batches % round === 0 && count > 0 && secondsSince(started) > seconds) break;
+    if (batches % sessions === 0 && count > 0 && secondsSince(started) > seconds) break;
   }
   // Pictures that were waiting when the first batch came, and are gone, would pass for speed where decoding is what takes long.
   const picturesPerSecond = Math.max(1, Math.min(count, loaded() - first.loaded)) / secondsSince(first.time);
-  const openingSeconds = Math.max(0, (first.time - started) / 1000 - (round * batchSize) / picturesPerSecond);
+  const openingSeconds = Math.max(0, (first.time - started) / 1000 - (sessions * batchSize) / picturesPerSecond);
   return { rows, pace: { picturesPerSecond, openingSeconds } };
 }
 

@@ -1,4 +1,3 @@
-import { availableParallelism } from "node:os";
 import { type Source, testTransform } from "../data/index.js";
 import { RequestError } from "../errors.js";
 import type { Model } from "../models/index.js";
@@ -43,12 +42,23 @@ export interface PlannedNorm {
   readonly fresh: boolean;
 }
 
+/** What computes features. */
+export interface PlannedTrunk {
+  /** How many there are, for each part of the data. */
+  readonly sessions: number;
+  /** Pictures a run. */
+  readonly batchSize: number;
+  /** Of one session, bytes; sessions may share some. */
+  readonly weightBytes: number;
+}
+
 /** Where the features of one part of the data will be, and what they take. */
 export interface PlannedFeatures {
   readonly pictures: number;
   readonly type: FeatureType;
   /** What lies at the cut, with the shape for one picture and the type it is kept as. */
   readonly features: readonly Feature[];
+  readonly trunk: PlannedTrunk;
   readonly bytesPerPicture: number;
   readonly bytes: number;
   readonly where: CacheWhere;
@@ -121,7 +131,9 @@ export function featureOptions(
 export async function plannedFeatures(options: FeatureOptions): Promise<PlannedFeatures> {
   const { source, type, cache } = options;
   const { where, limitBytes, memoryBytes } = { ...CACHE_DEFAULTS, ...defined(cache) };
-  const { features, program, rowBytes } = cutOf(options);
+  const { features, program, rowBytes, ...running } = cutOf(options);
+  const { model, external = [] } = program;
+  const weightBytes = external.reduce((sum, { data }) => sum + data.length, 0) + model.length;
   const pictures = source.samples.length;
   const bytes = pictures * rowBytes;
   const faults: string[] = [];
@@ -147,7 +159,7 @@ export async function plannedFeatures(options: FeatureOptions): Promise<PlannedF
   }
   const really = where === "disk" && entry === null ? "memory" : where;
   return {
-    ...{ pictures, type, features, bytesPerPicture: rowBytes, bytes },
+    ...{ pictures, type, features, trunk: { ...running, weightBytes }, bytesPerPicture: rowBytes, bytes },
     where: really,
     inMemory: really === "memory" || (really === "disk" && bytes <= memoryBytes),
     entry: entry && { key: entry.key, folder },
@@ -157,6 +169,3 @@ export async function plannedFeatures(options: FeatureOptions): Promise<PlannedF
 
 const defined = <T extends object>(options: T): Partial<T> =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
-
-/** Threads that compute. */
-export const threadsOf = ({ threads = availableParallelism() }: { readonly threads?: number }): number => threads;
