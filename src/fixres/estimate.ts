@@ -108,7 +108,7 @@ function secondsOf({
     openingTrunk +
     (measured.val?.openingSeconds ?? 0) +
     fits * step.openingSeconds +
-    (2 + fits - 1 + (unfolded ? 1 : 0)) * scoring.openingSeconds;
+    (fits + 1 + (unfolded ? 1 : 0)) * scoring.openingSeconds;
   const statistics = unfolded ? scored(train.pictures, again.train) : 0;
   const once = (train.where === "none" ? 0 : trainFeatures) + (val.where === "none" ? 0 : valFeatures);
   const total = opening + once + statistics + 2 * evaluation + choosing + epochs * laterEpoch;
@@ -119,7 +119,10 @@ function memoryOf({ options, train, val, measured, unfolded }: EstimateOptions):
   const { step, scoring, baseBytes: base } = measured;
   const fits = options.selectOn === "none" ? 1 : 2;
   const trunk = (measured.train?.memoryBytes ?? 0) + (measured.val?.memoryBytes ?? 0);
-  const top = fits * step.memoryBytes + (2 + fits - 1 + (unfolded ? 1 : 0)) * scoring.memoryBytes;
+  const scores = fits + 1 + (unfolded ? 1 : 0);
+  const sessions = fits * step.memoryBytes + scores * scoring.memoryBytes;
+  // Of batches that wait to be collected there are no more because there are more sessions.
+  const top = sessions + step.garbageBytes + scoring.garbageBytes;
   const features = [train, val].reduce((sum, { inMemory, bytes }) => sum + (inMemory ? bytes : 0), 0);
   return { base, trunk, top, features, peak: base + trunk + top + features };
 }

@@ -12,7 +12,7 @@ import { type Division, type Feature, freshTensors, topProgram, topStep } from "
 import type { TuneSurroundings } from "./tune.js";
 
 /** Share of the time for which each part is measured; where a single run takes longer, two or three runs of it. */
-const SHARES = { decode: 0.1, train: 0.4, val: 0.2, step: 0.2, scoring: 0.1 } as const;
+const SHARES = { warming: 0.05, decode: 0.05, train: 0.4, val: 0.2, step: 0.2, scoring: 0.1 } as const;
 
 /** Pictures that a measurement has at most, repeated where the data have fewer. */
 const MOST_PICTURES = 20_000;
@@ -29,6 +29,18 @@ export interface TrunkPace {
   readonly memoryBytes: number;
 }
 
+/** How fast a session of the top is. */
+export interface TopPace {
+  /** A batch, s. */
+  readonly seconds: number;
+  /** Before the first batch, s. */
+  readonly openingSeconds: number;
+  /** What the session, its weights and activations have taken, bytes. */
+  readonly memoryBytes: number;
+  /** What batches that were not collected yet have taken further, bytes. */
+  readonly garbageBytes: number;
+}
+
 /** What a short measurement on this machine has found. */
 export interface Measured {
   /** Reading, decoding and transforming alone. */
@@ -36,9 +48,10 @@ export interface Measured {
   /** Null for a part whose features are all there. */
   readonly train: TrunkPace | null;
   readonly val: TrunkPace | null;
-  readonly step: { readonly seconds: number; readonly openingSeconds: number; readonly memoryBytes: number };
+  /** One training step. */
+  readonly step: TopPace;
   /** One batch of features scored. */
-  readonly scoring: { readonly seconds: number; readonly openingSeconds: number; readonly memoryBytes: number };
+  readonly scoring: TopPace;
   /** Of this process before the measurement, with the model's weights. */
   readonly baseBytes: number;
   /** What the measurement itself took. */
@@ -77,7 +90,8 @@ export async function measured(given: Measurement): Promise<Measured> {
   };
   const task = (surroundings.progress ?? silent).start("measure", 5, "parts");
   try {
-    const decodedPerSecond = await decoding(features.train, seconds * SHARES.decode);
+    // The first pictures, which find nothing compiled, do not count.
+    await decoding(features.train, seconds * SHARES.warming);
     task.advance(1);
     const baseBytes = watch.grown();
     const trunk = async (part: "train" | "val") => {
@@ -90,10 +104,11 @@ export async function measured(given: Measurement): Promise<Measured> {
     const { batchSize } = options;
     const start = startOf(given);
     const trainBatch = batchOfRows(train.rows, divisions.train.features, batchSize);
-    const step = { ...(await stepPace(given, start, trainBatch, open)), memoryBytes: watch.grown() };
+    const step = await stepPace(given, start, trainBatch, { open, watch });
     task.advance(1);
     const valBatch = batchOfRows(val.rows, divisions.val.features, batchSize);
-    const scoring = { ...(await scoringPace(given, start, valBatch, open)), memoryBytes: watch.grown() };
+    const scoring = await scoringPace(given, start, valBatch, { open, watch });
+    const decodedPerSecond = await decoding(features.train, seconds * SHARES.decode);
     task.advance(1);
     const paces = { train: train.pace, val: val.pace, step, scoring };
     return { decodedPerSecond, ...paces, baseBytes, seconds: secondsSince(started) };
@@ -216,17 +231,18 @@ async function* repeated(batch: FeatureBatch, least: number, seconds: number, gi
   }
 }
 
-/** What a batch takes, and what it takes before the first one, s. */
-type Pace = Pick<Measured["step"], "seconds" | "openingSeconds">;
-
-type Open = (program: Program) => Promise<Session>;
+/** What opens sessions, and what sees how much memory they take. */
+interface Bench {
+  readonly open: (program: Program) => Promise<Session>;
+  readonly watch: ReturnType<typeof memoryWatch>;
+}
 
 async function stepPace(
   { divisions, options, seconds }: Measurement,
   start: Model,
   batch: FeatureBatch,
-  open: Open,
-): Promise<Pace> {
+  { open, watch }: Bench,
+): Promise<TopPace> {
   const opening = performance.now();
   const { labelSmoothing, momentum, weightDecay } = options;
   const optimizer = sgd({ momentum, weightDecay });
@@ -237,36 +253,38 @@ async function stepPace(
   // At rate 0 nothing moves, so that nothing can diverge.
   const scalars = stepScalars(optimizer, 0);
   const feeds = ({ features, labels }: FeatureBatch) => ({ ...features, labels, ...scalars });
-  const each = await paced(batch, seconds * SHARES.step, async (batches) => {
+  const pace = await paced(watch, batch, seconds * SHARES.step, async (batches) => {
     for await (const _ of runEach(session, batches, feeds));
   });
-  return { seconds: each, openingSeconds };
+  return { ...pace, openingSeconds };
 }
 
 async function scoringPace(
   { divisions, model, seconds }: Measurement,
   start: Model,
   batch: FeatureBatch,
-  open: Open,
-): Promise<Pace> {
+  { open, watch }: Bench,
+): Promise<TopPace> {
   const opening = performance.now();
   const session = await open(topProgram(divisions.val, start));
   const openingSeconds = secondsSince(opening);
-  const each = await paced(batch, seconds * SHARES.scoring, async (batches) => {
+  const pace = await paced(watch, batch, seconds * SHARES.scoring, async (batches) => {
     for await (const _ of scoredFeatures(session, batches, model.classes.length));
   });
-  return { seconds: each, openingSeconds };
+  return { ...pace, openingSeconds };
 }
 
-/** Seconds a batch of what is done with batches, after it was done with one. */
+/** Times what is done with batches, after it was done with one. */
 async function paced(
+  watch: Bench["watch"],
   batch: FeatureBatch,
   seconds: number,
   work: (batches: AsyncIterable<FeatureBatch>) => Promise<void>,
-): Promise<number> {
+): Promise<Omit<TopPace, "openingSeconds">> {
   await work(repeated(batch, 1, 0, { count: 0 }));
+  const memoryBytes = watch.grown();
   const timed = { count: 0 };
   const started = performance.now();
   await work(repeated(batch, 2, seconds, timed));
-  return secondsSince(started) / timed.count;
+  return { seconds: secondsSince(started) / timed.count, memoryBytes, garbageBytes: watch.grown() };
 }

@@ -154,7 +154,8 @@ export async function plannedFeatures(options: FeatureOptions): Promise<PlannedF
     folder = entryFolder(directory, key);
     found = await presentRows(folder, pictures);
     const { outdated, free } = await roomFor(key, bytes, limitBytes, directory);
-    displaced = outdated.reduce((sum, own) => sum + own.bytes, 0);
+    // A tuning that ends here removes nothing.
+    if (faults.length === 0) displaced = outdated.reduce((sum, own) => sum + own.bytes, 0);
     checked(() => checkDisk(directory, about, bytes, free));
   }
   const really = where === "disk" && entry === null ? "memory" : where;
