@@ -17,7 +17,17 @@ export {
   readRecord,
   testPreprocessing,
 } from "./evaluate/index.js";
-export { diagnose, sweep, TUNE_DEFAULTS, tune } from "./fixres/index.js";
+export {
+  choose,
+  diagnose,
+  type Plan,
+  plan,
+  reproduce,
+  sweep,
+  TUNE_DEFAULTS,
+  tune,
+  tuneDefaults,
+} from "./fixres/index.js";
 export { architecture, freshModel, loadModel, type Model, saveModel } from "./models/index.js";
 export { type Progress, silent, type Task } from "./progress.js";
 export { defaultTrainOptions, type TrainOptions, train } from "./train/index.js";

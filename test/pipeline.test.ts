@@ -435,7 +435,21 @@ it.skipIf(process.platform === "win32")("can be run by its own name, as npm link
 it("tells of every command, with examples", async () => {
   const { code, stdout } = await fixres(["--help"]);
   expect(code).toBe(0);
-  for (const name of ["models", "init", "import", "export", "train", "tune", "diagnose", "sweep", "eval", "predict"]) {
+  for (const name of [
+    "models",
+    "init",
+    "import",
+    "export",
+    "train",
+    "plan",
+    "tune",
+    "reproduce",
+    "diagnose",
+    "sweep",
+    "cache",
+    "eval",
+    "predict",
+  ]) {
     expect(stdout).toContain(name);
     expect((await fixres([name, "--help"])).stdout).toContain(`$ fixres ${name}`);
   }

@@ -1,7 +1,9 @@
 import { type Command, Option } from "commander";
-import type { OnBadImage, TestPreprocessing } from "../data/index.js";
+import { type OnBadImage, openSplits, type TestPreprocessing } from "../data/index.js";
 import {
+  RECIPE_NAMES,
   RECIPES,
+  SELECT_ON,
   type SelectOn,
   SOLVERS,
   TUNE_DEFAULTS,
@@ -10,6 +12,8 @@ import {
   type TuneOptions,
   tuneDefaults,
 } from "../fixres/index.js";
+import { expectedClasses } from "../models/index.js";
+import { type CacheOptions, cacheOf, withCache } from "./cache-options.js";
 import * as cli from "./options.js";
 
 /** What of the command line says how a model is tuned, called as `TuneOptions` has it. */
@@ -87,6 +91,38 @@ export const withTuning = (to: Command, selectOn: readonly SelectOn[]): Command 
       cli.fraction,
       TUNE_DEFAULTS.holdout,
     );
+
+/** What a tuning needs of the command line. */
+export type TuningOptions = cli.EngineOptions &
+  cli.PreprocessingOptions &
+  cli.DataOptions &
+  CacheOptions &
+  TuneCommandOptions;
+
+/** The model as argument, and all options of a tuning at one resolution. */
+export const withTune = (to: Command): Command =>
+  withCache(
+    withTuning(
+      cli
+        .withPreprocessing(cli.withData(cli.withEngine(to), { parts: true }))
+        .argument("<model>", cli.MODEL)
+        .option("--tune <what>", TUNED, TUNE_DEFAULTS.mode)
+        .addOption(new Option("--recipe <name>", SHOWN).choices(RECIPE_NAMES).default(TUNE_DEFAULTS.recipe)),
+      SELECT_ON,
+    ),
+  );
+
+/** Opens what they name, as the library takes it. @param path - of the model */
+export async function openTuning(path: string, options: TuningOptions) {
+  const { progress, signal } = cli.surroundings();
+  const model = await cli.openModel(path, options, progress);
+  const data = await openSplits(options.data, { ...options, classes: expectedClasses(model) });
+  [...data.train.notes, ...data.val.notes].forEach(progress.note);
+  const preprocessing = cli.resolvedPreprocessing(model, options, progress, { tuning: true });
+  const tuning = tuneOptions(options, preprocessing, data.train.samples.length);
+  const { device, threads } = options;
+  return { model, data, tuning, surroundings: { device, threads, cache: cacheOf(options), signal, progress } };
+}
 
 /** The options of a tuning. @param pictures - training pictures, which a batch cannot be more than */
 export function tuneOptions(

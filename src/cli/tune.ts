@@ -1,16 +1,6 @@
-import { Option } from "commander";
-import { openSplits } from "../data/index.js";
-import { RECIPE_NAMES, SELECT_ON, TUNE_DEFAULTS, type TuneEvent, tune } from "../fixres/index.js";
-import { expectedClasses } from "../models/index.js";
-import { type CacheOptions, cacheOf, withCache } from "./cache-options.js";
+import { type TuneEvent, tune } from "../fixres/index.js";
 import * as cli from "./options.js";
-import { SHOWN, TUNED, type TuneCommandOptions, tuneOptions, withTuning } from "./tune-options.js";
-
-type Options = cli.EngineOptions &
-  cli.PreprocessingOptions &
-  cli.DataOptions &
-  CacheOptions &
-  TuneCommandOptions & { readonly out: string };
+import { openTuning, type TuningOptions, withTune } from "./tune-options.js";
 
 const base = cli.command(
   "tune",
@@ -21,29 +11,12 @@ const base = cli.command(
     "fixres tune models/b0 --data pictures --resolution 320 --recipe test+ --views 4 --select-on holdout --out models/b0-fixed",
   ],
 );
-const common = cli
-  .withPreprocessing(cli.withData(cli.withEngine(base), { parts: true }))
-  .argument("<model>", cli.MODEL)
+export const tuneCommand = withTune(base)
   .requiredOption("--out <dir>", "model directory to write")
-  .option("--tune <what>", TUNED, TUNE_DEFAULTS.mode)
-  .addOption(new Option("--recipe <name>", SHOWN).choices(RECIPE_NAMES).default(TUNE_DEFAULTS.recipe));
-
-export const tuneCommand = withCache(withTuning(common, SELECT_ON)).action(
-  async (directory: string, options: Options) => {
-    const { progress, signal } = cli.surroundings();
-    const model = await cli.openModel(directory, options, progress);
-    const data = await openSplits(options.data, { ...options, classes: expectedClasses(model) });
-    [...data.train.notes, ...data.val.notes].forEach(progress.note);
-    const preprocessing = cli.resolvedPreprocessing(model, options, progress, { tuning: true });
-    const found = await tune(model, data, tuneOptions(options, preprocessing, data.train.samples.length), {
-      directory: options.out,
-      device: options.device,
-      threads: options.threads,
-      cache: cacheOf(options),
-      signal,
-      progress,
-      onEvent: (event) => tell(event, progress.note),
-    });
+  .action(async (path: string, options: TuningOptions & { readonly out: string }) => {
+    const { model, data, tuning, surroundings } = await openTuning(path, options);
+    const onEvent = (event: TuneEvent): void => tell(event, surroundings.progress.note);
+    const found = await tune(model, data, tuning, { ...surroundings, directory: options.out, onEvent });
     const { before, after, ...rest } = found;
     const result = { ...rest, before: before.top1, after: after.top1, beforeMetrics: before, afterMetrics: after };
     cli.print(options.json, result, () =>
@@ -58,8 +31,7 @@ export const tuneCommand = withCache(withTuning(common, SELECT_ON)).action(
         `${found.model}, in ${found.seconds.toFixed(1)} s${cli.badPictures(found.bad, options.onBadImage)}`,
       ].join("\n"),
     );
-  },
-);
+  });
 
 /** What one would not want to wait for. */
 function tell(event: TuneEvent, note: (text: string) => void): void {

@@ -42,6 +42,18 @@ export function division(
   return { count, threads: Math.floor(threads / count) };
 }
 
+/** How many sessions compute, with how many threads each, and pictures a run. */
+export function sessionsOf(
+  model: Model,
+  options: ComputingOptions,
+): { readonly count: number; readonly threads?: number; readonly batch: number } {
+  const { device = "cpu", threads = availableParallelism(), preprocessing } = options;
+  const batch = batchOf(model, options);
+  if (device !== "cpu") return { count: 1, threads: options.threads, batch };
+  const weightBytes = [...model.tensors.values()].reduce((sum, { shape }) => sum + 4 * elements(shape), 0);
+  return { ...division(threads, { batch, usual: usualBatch(model, preprocessing.resolution), weightBytes }), batch };
+}
+
 /**
  * Opens what computes batches of pictures.
  * @param program - of a batch size
@@ -51,13 +63,10 @@ export async function openComputing(
   options: ComputingOptions,
   program: (size: { readonly resolution: number; readonly batch: number }) => Program,
 ): Promise<{ readonly pool: Pool; readonly batchSize: number }> {
-  const { device = "cpu", threads = availableParallelism(), preprocessing } = options;
-  const { resolution } = preprocessing;
-  const batch = batchOf(model, options);
-  const weightBytes = [...model.tensors.values()].reduce((sum, { shape }) => sum + 4 * elements(shape), 0);
-  const divided = division(threads, { batch, usual: usualBatch(model, resolution), weightBytes });
-  const sessions = device === "cpu" ? divided : { count: 1, threads: options.threads };
-  return { pool: await openPool(program({ resolution, batch }), { device, ...sessions }), batchSize: batch };
+  const { device = "cpu", preprocessing } = options;
+  const { batch, ...sessions } = sessionsOf(model, options);
+  const opened = program({ resolution: preprocessing.resolution, batch });
+  return { pool: await openPool(opened, { device, ...sessions }), batchSize: batch };
 }
 
 /** Batches that the loader makes ahead, so that as many pictures wait for large batches as for small ones. */

@@ -14,7 +14,7 @@ export {
 } from "./bootstrap.js";
 export { CALIBRATION_BINS, type Calibration, type CalibrationBin, calibration } from "./calibration.js";
 export { type ComparedPair, type CompareOptions, type Comparison, compare, holm, type MeasuredRow } from "./compare.js";
-export { aheadOf, batchOf, type ComputingOptions, openComputing } from "./computing.js";
+export { aheadOf, batchOf, type ComputingOptions, openComputing, sessionsOf } from "./computing.js";
 export {
   type ClassScore,
   type ConfusedPair,

@@ -8,7 +8,7 @@ import {
   type Transform,
 } from "../data/index.js";
 import { FailedError, RequestError } from "../errors.js";
-import { aheadOf, batchOf, openComputing } from "../evaluate/index.js";
+import { aheadOf, openComputing, sessionsOf } from "../evaluate/index.js";
 import { binaryBytes } from "../format.js";
 import type { Model } from "../models/index.js";
 import { ARRAYS, elements, type TypedArray } from "../onnx/index.js";
@@ -113,15 +113,10 @@ export class Features {
    * @throws {RequestError} where they would not fit, with what to choose
    */
   static async open(options: FeatureOptions): Promise<Features> {
-    const { model, mode, type, source, transform, cache, copies } = options;
-    const { resolution } = transform;
-    const division = divided(model, tuneMode(mode), { resolution, batch: batchOf(model, computing(options)) }, type);
-    const parts = partsOf(division.features);
-    const rowBytes = lengthOf(parts) * ARRAYS[type].BYTES_PER_ELEMENT;
-    checkRoom(options, copies * source.samples.length * rowBytes);
-    const program = trunkProgram(division, model);
-    const disk = cache.where === "disk" ? await openDisk(options, program, rowBytes) : null;
-    return new Features(options, parts, program, disk);
+    const { features, program, rowBytes } = cutOf(options);
+    checkRoom(options, options.copies * options.source.samples.length * rowBytes);
+    const disk = options.cache.where === "disk" ? await openDisk(options, program, rowBytes) : null;
+    return new Features(options, partsOf(features), program, disk);
   }
 
   /** Numbers a picture. */
@@ -258,6 +253,15 @@ export class Features {
   }
 }
 
+/** What lies at the cut, what a picture's row of it takes, the program that computes it, and how. */
+export function cutOf(options: FeatureOptions) {
+  const { model, mode, type, transform } = options;
+  const { count: sessions, batch } = sessionsOf(model, computing(options));
+  const { features, ...division } = divided(model, tuneMode(mode), { resolution: transform.resolution, batch }, type);
+  const rowBytes = lengthOf(partsOf(features)) * ARRAYS[type].BYTES_PER_ELEMENT;
+  return { features, rowBytes, program: trunkProgram(division, model), sessions, batchSize: batch };
+}
+
 const computing = ({ model, transform, device, threads }: FeatureOptions) => ({
   preprocessing: { ...model.input, resolution: transform.resolution },
   device,
@@ -285,7 +289,7 @@ const lengthOf = (parts: readonly Part[]): number => parts.reduce((sum, { length
 const bytesOf = (row: Row): Uint8Array => new Uint8Array(row.buffer, row.byteOffset, row.byteLength);
 
 /** @throws {RequestError} where the features are more than may be kept */
-function checkRoom({ cache, source, mode, transform, type, copies }: FeatureOptions, bytes: number): void {
+export function checkRoom({ cache, source, mode, transform, type, copies }: FeatureOptions, bytes: number): void {
   const { where, limitBytes, memoryBytes } = { ...CACHE_DEFAULTS, ...cache };
   const limit = where === "disk" ? limitBytes : where === "memory" ? memoryBytes : Number.POSITIVE_INFINITY;
   if (bytes <= limit) return;
@@ -295,14 +299,13 @@ function checkRoom({ cache, source, mode, transform, type, copies }: FeatureOpti
   );
 }
 
-/** The rows on disk; null where nobody knows by which files they would be out of date. */
-async function openDisk(
-  options: FeatureOptions,
+/** Where features are on disk; null where nobody knows by which files they would be out of date. */
+export async function entryFor(
+  { model, source, transform, described, seed, draw, type, cache, device = "cpu", progress = silent }: FeatureOptions,
   { model: graph, external = [] }: Program,
   rowBytes: number,
-): Promise<RowFile | null> {
-  const { model, source, transform, described, seed, draw, type, cache, device = "cpu", progress = silent } = options;
-  const { limitBytes, directory = cacheFolder() } = { ...CACHE_DEFAULTS, ...cache };
+): Promise<{ readonly key: string; readonly about: About; readonly directory: string } | null> {
+  const { directory = cacheFolder() } = cache;
   const { length } = source.samples;
   const looking = progress.start("look for features of earlier runs", length, "pictures");
   const stamp = await sourceStamp(source, () => looking.advance(1)).finally(() => looking.end());
@@ -311,7 +314,6 @@ async function openDisk(
     JSON.stringify([ENGINE_VERSION, device, described, transform.deterministic ? null : [seed, draw], stamp, length]),
   );
   for (const bytes of [graph, ...external.map(({ data }) => data)]) hash.update(bytes);
-  const key = hash.digest("hex").slice(0, 32);
   const about: About = {
     format: "fixres-features-1",
     model: model.arch.name,
@@ -322,14 +324,29 @@ async function openDisk(
     rows: length,
     length: rowBytes / ARRAYS[type].BYTES_PER_ELEMENT,
   };
+  return { key: hash.digest("hex").slice(0, 32), about, directory };
+}
+
+/** @param bytes - of all rows  @param free - on the disk  @throws {RequestError} where the disk is too full */
+export function checkDisk(directory: string, { rows }: Pick<About, "rows">, bytes: number, free: number): void {
+  if (bytes <= free) return;
+  throw new RequestError(
+    `the features of ${rows} pictures take ${binaryBytes(bytes)}, but the disk of "${directory}" has ${binaryBytes(free)} free. Free some, take another disk (--cache-dir), tune the classifier alone (--tune classifier), or compute them anew in each epoch (--cache none).`,
+  );
+}
+
+/** The rows on disk; null where nobody knows by which files they would be out of date. */
+async function openDisk(options: FeatureOptions, program: Program, rowBytes: number): Promise<RowFile | null> {
+  const { cache, source, progress = silent } = options;
+  const entry = await entryFor(options, program, rowBytes);
+  if (entry === null) return null;
+  const { key, about, directory } = entry;
+  const { limitBytes } = { ...CACHE_DEFAULTS, ...cache };
+  const { length } = source.samples;
   const folder = await openEntry(directory, key, about);
   const bytes = length * rowBytes;
   const { outdated, free } = await roomFor(key, bytes, limitBytes, directory);
-  if (bytes > free) {
-    throw new RequestError(
-      `the features of ${length} pictures take ${binaryBytes(bytes)}, but the disk of "${directory}" has ${binaryBytes(free)} free. Free some, take another disk (--cache-dir), tune the classifier alone (--tune classifier), or compute them anew in each epoch (--cache none).`,
-    );
-  }
+  checkDisk(directory, about, bytes, free);
   for (const entry of outdated)
     progress.note(`cache: features of ${entry.model} at ${entry.resolution} px on "${entry.data}" make room`);
   await removeEntries(outdated);

@@ -92,6 +92,12 @@ export async function fitBySgd(given: FitOptions): Promise<Fit> {
   return { tensors: await tensors(), losses, judged, epochSeconds, solved: null };
 }
 
+/** What the optimizer feeds a step of SGD besides features. @param rate - learning rate */
+export const stepScalars = (optimizer: Optimizer, rate: number): Record<string, Float32Array> =>
+  Object.fromEntries(
+    Object.entries(optimizer.scalars(1, rate)).map(([name, value]) => [`step/${name}`, Float32Array.of(value)]),
+  );
+
 /** One epoch. @returns its mean loss */
 async function epochOf(
   session: Session,
@@ -100,9 +106,7 @@ async function epochOf(
   { epoch, rate, base }: { readonly epoch: number; readonly rate: number; readonly base: number },
   task: ReturnType<Progress["start"]>,
 ): Promise<number> {
-  const scalars = Object.fromEntries(
-    Object.entries(optimizer.scalars(1, rate)).map(([name, value]) => [`step/${name}`, Float32Array.of(value)]),
-  );
+  const scalars = stepScalars(optimizer, rate);
   let [sum, steps] = [0, 0];
   const feeds = ({ features, labels }: FeatureBatch) => ({ ...features, labels, ...scalars });
   for await (const { batch, results } of runEach(session, batches, feeds)) {

@@ -11,6 +11,7 @@ export { type ApparentSizes, apparentSizes, type Spread, type TrainCrops } from 
 export { type CacheEntry, cacheEntries, cacheFolder, clearCache, removeEntries } from "./cache/index.js";
 export { type Candidate, type Choice, choose, type Limits } from "./choose.js";
 export { type DiagnoseOptions, type Diagnosis, type DiagnosisRow, diagnose, trainedResolution } from "./diagnose.js";
+export type { Estimate, EstimatedMemory, EstimatedSeconds } from "./estimate.js";
 export { CACHE_DEFAULTS, CACHE_WHERE, type CacheOptions, type CacheWhere } from "./features.js";
 export { type Cost, costOf } from "./latency.js";
 export { TUNE_MODE_FORMS, TUNE_MODES, type TuneMode, type TuneModeName, tuneMode } from "./modes.js";
@@ -23,6 +24,8 @@ export {
   type TuneOptions,
   tuneDefaults,
 } from "./options.js";
+export { MEASURE_SECONDS, type Plan, type PlannedTransform, type PlanSurroundings, plan, type Total } from "./plan.js";
+export type { Fate, PlannedFeatures, PlannedNorm, PlannedTensor, PlannedTrunk } from "./planned.js";
 export { PRESETS, type Preset, preset } from "./presets.js";
 export { RECIPE_NAMES, RECIPES, type Recipe, type RecipeName, recipe } from "./recipes.js";
 export {

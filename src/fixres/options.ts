@@ -1,5 +1,6 @@
 import type { OnBadImage, Source, TestPreprocessing } from "../data/index.js";
 import { RequestError } from "../errors.js";
+import { type Model, possibleBatch } from "../models/index.js";
 import type { TuneModeName } from "./modes.js";
 import { type RecipeName, recipe } from "./recipes.js";
 import type { FeatureType } from "./top.js";
@@ -89,4 +90,13 @@ export function checkOptions(options: TuneOptions, { samples }: Source): void {
     throw new RequestError(`an epoch is chosen on "${selectOn}"; give one of ${SELECT_ON.join(", ")}.`);
   if ((selectOn === "holdout" || options.solver === "lbfgs") && !(holdout > 0 && holdout < 1))
     throw new RequestError(`the holdout is ${holdout}; give a share between 0 and 1, such as 0.1.`);
+}
+
+/** @throws {RequestError} where the network takes no batches of that size */
+export function checkBatch(model: Model, { batchSize, preprocessing }: TuneOptions): void {
+  const possible = possibleBatch(model, { resolution: preprocessing.resolution, batch: batchSize });
+  if (possible === batchSize) return;
+  throw new RequestError(
+    `${model.arch.name} takes ${possible} pictures at a time, which its file has written out; export it with a free batch size, or give --batch-size ${possible}.`,
+  );
 }

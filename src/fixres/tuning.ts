@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { orderOf, type Source, type Splits, testTransform } from "../data/index.js";
-import { RequestError } from "../errors.js";
+import { orderOf, type Source, type Splits } from "../data/index.js";
 import { type Accuracy, type Scored, tally } from "../evaluate/index.js";
-import { type Model, modelFingerprint, possibleBatch } from "../models/index.js";
+import { type Model, modelFingerprint } from "../models/index.js";
 import type { TypedArray } from "../onnx/index.js";
 import { type Progress, silent } from "../progress.js";
 import { openSession, type Program, type Session, type SessionOptions } from "../runtime/index.js";
@@ -14,10 +13,10 @@ import { fitBySolver } from "./fit-by-solver.js";
 import { heldOutRows, indicesOf } from "./held-out.js";
 import { linearTop } from "./linear.js";
 import { tuneMode } from "./modes.js";
-import { checkOptions, type SelectOn, type TuneOptions } from "./options.js";
+import { checkBatch, checkOptions, type SelectOn, type TuneOptions } from "./options.js";
 import { type ProgressFile, progressFile } from "./progress-file.js";
 import { type Division, divided, freshTensors, statisticsProgram, topProgram } from "./top.js";
-import { type ViewOptions, Views } from "./views.js";
+import { testFeatures, type ViewOptions, Views, viewOptions } from "./views.js";
 
 /** What surrounds a tuning and does not change what it computes. */
 export interface TuningSurroundings extends Pick<SessionOptions, "device" | "threads"> {
@@ -82,12 +81,7 @@ export class Tuning {
     checkOptions(options, data.train);
     const { batchSize, preprocessing, cacheType } = options;
     const size = { resolution: preprocessing.resolution, batch: batchSize };
-    const possible = possibleBatch(model, size);
-    if (possible !== batchSize) {
-      throw new RequestError(
-        `${model.arch.name} takes ${possible} pictures at a time, which its file has written out; export it with a free batch size, or give --batch-size ${possible}.`,
-      );
-    }
+    checkBatch(model, options);
     this.division = divided(model, tuneMode(options.mode), size, cacheType);
     this.valDivision = divided(model, tuneMode(options.mode), size);
     // Before anything is computed.
@@ -107,12 +101,8 @@ export class Tuning {
     return session;
   }
 
-  /** What features of a source are made with. */
   private given(source: Source): ViewOptions {
-    const { model, options, surroundings } = this;
-    const { mode, onBadImage } = options;
-    const { cache = CACHE_DEFAULTS, device, threads, signal, progress } = surroundings;
-    return { model, mode, source, cache, onBadImage, device, threads, signal, progress };
+    return viewOptions(this.model, source, this.options, this.surroundings);
   }
 
   /** Features of the training pictures. */
@@ -124,11 +114,7 @@ export class Tuning {
 
   /** Features of the validation pictures. */
   async validation(): Promise<Features> {
-    const { preprocessing, seed } = this.options;
-    const transform = testTransform(preprocessing);
-    const described = JSON.stringify(preprocessing);
-    const own = { transform, described, seed, draw: 0, copies: 1, type: "float32" } as const;
-    const features = await Features.open({ ...this.given(this.data.val), ...own });
+    const features = await Features.open(testFeatures(this.given(this.data.val), this.options, "float32"));
     this.resources.push(features);
     return features;
   }

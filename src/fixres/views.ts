@@ -1,10 +1,51 @@
-import { type BadPicture, testTransform } from "../data/index.js";
-import { type BatchOptions, type CacheWhere, type FeatureBatch, type FeatureOptions, Features } from "./features.js";
+import { type BadPicture, type Source, testTransform } from "../data/index.js";
+import type { Model } from "../models/index.js";
+import {
+  type BatchOptions,
+  CACHE_DEFAULTS,
+  type CacheWhere,
+  type FeatureBatch,
+  type FeatureOptions,
+  Features,
+} from "./features.js";
 import type { TuneOptions } from "./options.js";
 import { recipe } from "./recipes.js";
+import type { FeatureType } from "./top.js";
 
-/** What features of training pictures are of, besides how they are transformed. */
+/** What features are of, besides how the pictures are shown. */
 export type ViewOptions = Omit<FeatureOptions, "transform" | "described" | "draw" | "copies" | "seed" | "type">;
+
+/** What features of a source are made with in a tuning. */
+export function viewOptions(
+  model: Model,
+  source: Source,
+  { mode, onBadImage }: TuneOptions,
+  { cache = CACHE_DEFAULTS, device, threads, signal, progress }: Partial<Omit<ViewOptions, "model" | "source">>,
+): ViewOptions {
+  return { model, mode, source, cache, onBadImage, device, threads, signal, progress };
+}
+
+/** Features of pictures as the test shows them. */
+export function testFeatures(
+  given: ViewOptions,
+  { preprocessing, seed }: TuneOptions,
+  type: FeatureType,
+): FeatureOptions {
+  const shown = { transform: testTransform(preprocessing), described: JSON.stringify(preprocessing) };
+  return { ...given, ...shown, seed, draw: 0, copies: 1, type };
+}
+
+/** Features of the draws that a recipe's epochs take turns at, or of one that nobody keeps; none where it does not draw. */
+export function drawnFeatures(given: ViewOptions, options: TuneOptions): FeatureOptions[] {
+  const { preprocessing, views: copies, cacheType } = options;
+  const transform = recipe(options.recipe).transform(preprocessing);
+  if (transform.deterministic) return [];
+  const plain = testFeatures(given, options, cacheType);
+  const cache = copies === 0 ? { ...given.cache, where: "none" as const } : given.cache;
+  const described = `${options.recipe} ${plain.described}`;
+  const first = { ...plain, transform, described, cache, copies };
+  return Array.from({ length: Math.max(1, copies) }, (_, draw) => ({ ...first, draw }));
+}
 
 /**
  * Features of the training pictures as a recipe shows them: always the same ones; where it draws at random, those of some draws that
@@ -18,20 +59,9 @@ export class Views {
   ) {}
 
   static async open(given: ViewOptions, options: TuneOptions): Promise<Views> {
-    const { preprocessing, seed, cacheType: type, views } = options;
-    const open = (changes: Pick<FeatureOptions, "transform" | "described" | "draw" | "copies" | "cache">) =>
-      Features.open({ ...given, seed, type, ...changes });
-    const { cache } = given;
-    const described = JSON.stringify(preprocessing);
-    const transform = recipe(options.recipe).transform(preprocessing);
-    const plain = await open({ transform: testTransform(preprocessing), described, draw: 0, copies: 1, cache });
-    if (transform.deterministic) return new Views(plain, []);
+    const plain = await Features.open(testFeatures(given, options, options.cacheType));
     const drawn: Features[] = [];
-    const kept = views === 0 ? { ...cache, where: "none" as const } : cache;
-    for (let draw = 0; draw < Math.max(1, views); draw++)
-      drawn.push(
-        await open({ transform, described: `${options.recipe} ${described}`, draw, copies: views, cache: kept }),
-      );
+    for (const own of drawnFeatures(given, options)) drawn.push(await Features.open(own));
     return new Views(plain, drawn);
   }
 

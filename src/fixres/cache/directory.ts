@@ -1,8 +1,8 @@
 import { mkdir, readdir, rm, stat, statfs, utimes, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
-import { readJson } from "../../files.js";
+import { exists, readJson } from "../../files.js";
 
 /** What the rows of an entry are, for people; the key says it for programs. */
 const About = z.strictObject({
@@ -42,6 +42,9 @@ export function cacheFolder(): string {
 
 const entriesFolder = (directory: string): string => join(directory, "features");
 
+/** Folder of the entry of a key. */
+export const entryFolder = (directory: string, key: string): string => join(entriesFolder(directory), key);
+
 /** All entries, the one that was used last first. */
 export async function cacheEntries(directory: string = cacheFolder()): Promise<CacheEntry[]> {
   const folder = entriesFolder(directory);
@@ -69,7 +72,7 @@ async function bytesIn(folder: string): Promise<number> {
 
 /** The folder of an entry, made where it is not there, and noted as used. */
 export async function openEntry(directory: string, key: string, about: About): Promise<string> {
-  const folder = join(entriesFolder(directory), key);
+  const folder = entryFolder(directory, key);
   const path = join(folder, ABOUT);
   await mkdir(folder, { recursive: true });
   // Not written aside: several processes may begin the same entry, and what is damaged is written anew by the next one.
@@ -111,6 +114,13 @@ export async function roomFor(key: string, bytes: number, limit: number, directo
     outdated.push(oldest);
     used -= oldest.bytes;
   }
-  const { bavail, bsize } = await statfs(directory);
+  const { bavail, bsize } = await statfs(await existing(directory));
   return { outdated, free: bavail * bsize + own + outdated.reduce((sum, entry) => sum + entry.bytes, 0) };
+}
+
+/** The folder, or the nearest above it that there is. */
+async function existing(directory: string): Promise<string> {
+  let folder = resolve(directory);
+  while (!(await exists(folder)) && folder !== dirname(folder)) folder = dirname(folder);
+  return folder;
 }

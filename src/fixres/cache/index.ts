@@ -10,8 +10,9 @@ export {
   cacheEntries,
   cacheFolder,
   clearCache,
+  entryFolder,
   openEntry,
   removeEntries,
   roomFor,
 } from "./directory.js";
-export { openRows, type RowFile } from "./rows.js";
+export { openRows, presentRows, type RowFile } from "./rows.js";

@@ -64,6 +64,12 @@ export async function openRows(
   };
 }
 
+/** How many rows a folder has, by its marks; 0 where there is no such folder. */
+export async function presentRows(folder: string, rows: number): Promise<number> {
+  const present = await marked(join(folder, ROWS), join(folder, PRESENT), rows);
+  return present.filter((mark) => mark === 1).length;
+}
+
 /** Which rows were written; none where that, or the rows, are missing or those of another number of rows. */
 async function marked(content: string, marks: string, rows: number): Promise<Uint8Array> {
   const written = await stat(content).catch(() => null);
