@@ -5,7 +5,7 @@ import type { TypedArray } from "../onnx/index.js";
 import type { Progress } from "../progress.js";
 import { type Program, runEach, type Session, type SessionOptions } from "../runtime/index.js";
 import { initialState, learningRateAt, type Optimizer, sgd } from "../train/index.js";
-import type { FeatureBatch } from "./features.js";
+import type { FeatureBatch } from "./features/features.js";
 import type { TuneOptions } from "./options.js";
 import type { SolveReport } from "./solver/index.js";
 import { type Division, topProgram, topStep } from "./top.js";

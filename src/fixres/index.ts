@@ -6,13 +6,30 @@
  * @module
  */
 
-export type { ActivationStatistics, Shift } from "./activations.js";
-export { type ApparentSizes, apparentSizes, type Spread, type TrainCrops } from "./apparent.js";
-export { type CacheEntry, cacheEntries, cacheFolder, clearCache, removeEntries } from "./cache/index.js";
 export { type Candidate, type Choice, choose, type Limits } from "./choose.js";
-export { type DiagnoseOptions, type Diagnosis, type DiagnosisRow, diagnose, trainedResolution } from "./diagnose.js";
-export type { Estimate, EstimatedMemory, EstimatedSeconds } from "./estimate.js";
-export { CACHE_DEFAULTS, CACHE_WHERE, type CacheOptions, type CacheWhere } from "./features.js";
+export type { ActivationStatistics, Shift } from "./diagnosis/activations.js";
+export { type ApparentSizes, apparentSizes, type Spread, type TrainCrops } from "./diagnosis/apparent.js";
+export {
+  type DiagnoseOptions,
+  type Diagnosis,
+  type DiagnosisRow,
+  diagnose,
+  trainedResolution,
+} from "./diagnosis/diagnose.js";
+export { PRESETS, type Preset, preset } from "./experiment/presets.js";
+export {
+  type ReproduceData,
+  type ReproducedGain,
+  type ReproducedRow,
+  type ReproduceOptions,
+  type ReproduceSurroundings,
+  type Reproduction,
+  reproduce,
+  STEPS,
+  type Step,
+} from "./experiment/reproduce.js";
+export { type CacheEntry, cacheEntries, cacheFolder, clearCache, removeEntries } from "./features/directory.js";
+export { CACHE_DEFAULTS, CACHE_WHERE, type CacheOptions, type CacheWhere } from "./features/features.js";
 export { type Cost, costOf } from "./latency.js";
 export { TUNE_MODE_FORMS, TUNE_MODES, type TuneMode, type TuneModeName, tuneMode } from "./modes.js";
 export {
@@ -24,21 +41,17 @@ export {
   type TuneOptions,
   tuneDefaults,
 } from "./options.js";
-export { MEASURE_SECONDS, type Plan, type PlannedTransform, type PlanSurroundings, plan, type Total } from "./plan.js";
-export type { Fate, PlannedFeatures, PlannedNorm, PlannedTensor, PlannedTrunk } from "./planned.js";
-export { PRESETS, type Preset, preset } from "./presets.js";
-export { RECIPE_NAMES, RECIPES, type Recipe, type RecipeName, recipe } from "./recipes.js";
+export type { Estimate, EstimatedMemory, EstimatedSeconds } from "./plan/estimate.js";
 export {
-  type ReproduceData,
-  type ReproducedGain,
-  type ReproducedRow,
-  type ReproduceOptions,
-  type ReproduceSurroundings,
-  type Reproduction,
-  reproduce,
-  STEPS,
-  type Step,
-} from "./reproduce.js";
+  MEASURE_SECONDS,
+  type Plan,
+  type PlannedTransform,
+  type PlanSurroundings,
+  plan,
+  type Total,
+} from "./plan/plan.js";
+export type { Fate, PlannedFeatures, PlannedNorm, PlannedTensor, PlannedTrunk } from "./plan/planned.js";
+export { RECIPE_NAMES, RECIPES, type Recipe, type RecipeName, recipe } from "./recipes.js";
 export {
   CHUNK_ROWS,
   type HeldOutScore,

@@ -4,7 +4,7 @@ import type { BadPicture, Splits } from "../data/index.js";
 import { type Accuracy, type PairedGain, pairedGain, recordHead, type Scored, saveRecord } from "../evaluate/index.js";
 import { expectedClasses, type Model, saveModel } from "../models/index.js";
 import { sourceHash } from "../train/index.js";
-import type { CacheWhere } from "./features.js";
+import type { CacheWhere } from "./features/features.js";
 import type { TuneModeName } from "./modes.js";
 import type { TuneOptions } from "./options.js";
 import type { SolveReport } from "./solver/index.js";

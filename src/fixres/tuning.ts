@@ -7,7 +7,14 @@ import type { TypedArray } from "../onnx/index.js";
 import { type Progress, silent } from "../progress.js";
 import { openSession, type Program, type Session, type SessionOptions } from "../runtime/index.js";
 import { sourceHash } from "../train/index.js";
-import { type BatchOptions, CACHE_DEFAULTS, type CacheOptions, type FeatureBatch, Features } from "./features.js";
+import {
+  type BatchOptions,
+  CACHE_DEFAULTS,
+  type CacheOptions,
+  type FeatureBatch,
+  Features,
+} from "./features/features.js";
+import { testFeatures, type ViewOptions, Views, viewOptions } from "./features/views.js";
 import { type Fit, type FitOptions, fitBySgd, scoredFeatures } from "./fit.js";
 import { fitBySolver } from "./fit-by-solver.js";
 import { heldOutRows, indicesOf } from "./held-out.js";
@@ -16,7 +23,6 @@ import { tuneMode } from "./modes.js";
 import { checkBatch, checkOptions, type SelectOn, type TuneOptions } from "./options.js";
 import { type ProgressFile, progressFile } from "./progress-file.js";
 import { type Division, divided, freshTensors, statisticsProgram, topProgram } from "./top.js";
-import { testFeatures, type ViewOptions, Views, viewOptions } from "./views.js";
 
 /** What surrounds a tuning and does not change what it computes. */
 export interface TuningSurroundings extends Pick<SessionOptions, "device" | "threads"> {

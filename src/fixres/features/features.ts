@@ -6,17 +6,18 @@ import {
   type Source,
   sourceStamp,
   type Transform,
-} from "../data/index.js";
-import { FailedError, RequestError } from "../errors.js";
-import { aheadOf, openComputing, sessionsOf } from "../evaluate/index.js";
-import { binaryBytes } from "../format.js";
-import type { Model } from "../models/index.js";
-import { ARRAYS, elements, type TypedArray } from "../onnx/index.js";
-import { type Progress, silent } from "../progress.js";
-import { ENGINE_VERSION, type Pool, type Program, runEach, type SessionOptions } from "../runtime/index.js";
-import { type About, cacheFolder, openEntry, openRows, type RowFile, removeEntries, roomFor } from "./cache/index.js";
-import { type TuneModeName, tuneMode } from "./modes.js";
-import { divided, type Feature, type FeatureType, trunkProgram } from "./top.js";
+} from "../../data/index.js";
+import { FailedError, RequestError } from "../../errors.js";
+import { aheadOf, openComputing, sessionsOf } from "../../evaluate/index.js";
+import { binaryBytes } from "../../format.js";
+import type { Model } from "../../models/index.js";
+import { ARRAYS, elements, type TypedArray } from "../../onnx/index.js";
+import { type Progress, silent } from "../../progress.js";
+import { ENGINE_VERSION, type Pool, type Program, runEach, type SessionOptions } from "../../runtime/index.js";
+import { type TuneModeName, tuneMode } from "../modes.js";
+import { divided, type Feature, type FeatureType, trunkProgram } from "../top.js";
+import { type About, cacheFolder, openEntry, removeEntries, roomFor } from "./directory.js";
+import { openRows, type RowFile } from "./rows.js";
 
 /** Where features are kept from epoch to epoch. */
 export interface CacheOptions {

@@ -1,6 +1,6 @@
-import { RequestError } from "../errors.js";
-import { elements, type Graph, nodesFor, parametersFor, type Shape } from "../onnx/index.js";
-import { entryFolder, presentRows, roomFor } from "./cache/index.js";
+import { RequestError } from "../../errors.js";
+import { elements, type Graph, nodesFor, parametersFor, type Shape } from "../../onnx/index.js";
+import { entryFolder, roomFor } from "../features/directory.js";
 import {
   CACHE_DEFAULTS,
   type CacheWhere,
@@ -9,8 +9,9 @@ import {
   cutOf,
   entryFor,
   type FeatureOptions,
-} from "./features.js";
-import type { Division, Feature, FeatureType } from "./top.js";
+} from "../features/features.js";
+import { presentRows } from "../features/rows.js";
+import type { Division, Feature, FeatureType } from "../top.js";
 
 /** What becomes of a tensor: it stays; it is trained; as a running statistic, it follows the batches. */
 export type Fate = "frozen" | "trained" | "follows";

@@ -5,14 +5,14 @@ import {
   type PictureCache,
   type Source,
   type Transform,
-} from "../data/index.js";
-import { aheadOf, type ComputingOptions, openComputing } from "../evaluate/index.js";
-import type { Model } from "../models/index.js";
-import { type Progress, silent } from "../progress.js";
-import { runEach } from "../runtime/index.js";
+} from "../../data/index.js";
+import { aheadOf, type ComputingOptions, openComputing } from "../../evaluate/index.js";
+import type { Model } from "../../models/index.js";
+import { type Progress, silent } from "../../progress.js";
+import { runEach } from "../../runtime/index.js";
+import { tuneMode } from "../modes.js";
+import { divided, trunkProgram } from "../top.js";
 import type { Activations } from "./activations.js";
-import { tuneMode } from "./modes.js";
-import { divided, trunkProgram } from "./top.js";
 
 export interface PooledOptions extends ComputingOptions {
   /** Of the pictures; `preprocessing` says the resolution alone. */

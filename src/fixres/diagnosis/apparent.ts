@@ -1,5 +1,5 @@
-import { CROP_RATIO, randomCrop, resizedSize, type Size, type TestPreprocessing } from "../data/index.js";
-import { random } from "../random.js";
+import { CROP_RATIO, randomCrop, resizedSize, type Size, type TestPreprocessing } from "../../data/index.js";
+import { random } from "../../random.js";
 
 /** How training crops are taken. */
 export interface TrainCrops {

@@ -8,8 +8,8 @@ import {
   type Source,
   type Splits,
   type TestPreprocessing,
-} from "../data/index.js";
-import { RequestError } from "../errors.js";
+} from "../../data/index.js";
+import { RequestError } from "../../errors.js";
 import {
   describePreprocessing,
   type EvaluateOptions,
@@ -28,8 +28,8 @@ import {
   scoresOf,
   testPreprocessing,
   underRealLabels,
-} from "../evaluate/index.js";
-import { exists, readJson, writeFileAtomic } from "../files.js";
+} from "../../evaluate/index.js";
+import { exists, readJson, writeFileAtomic } from "../../files.js";
 import {
   architecture,
   expectedClasses,
@@ -38,14 +38,14 @@ import {
   loadModel,
   type Model,
   publishedWeights,
-} from "../models/index.js";
-import { type Progress, silent } from "../progress.js";
-import { sourceHash } from "../train/index.js";
-import { type TuneOptions, tuneDefaults } from "./options.js";
+} from "../../models/index.js";
+import { type Progress, silent } from "../../progress.js";
+import { sourceHash } from "../../train/index.js";
+import { type TuneOptions, tuneDefaults } from "../options.js";
+import type { RecipeName } from "../recipes.js";
+import { type TuneSurroundings, tune } from "../tune.js";
 import type { Preset } from "./presets.js";
-import type { RecipeName } from "./recipes.js";
 import { startingModel } from "./starting.js";
-import { type TuneSurroundings, tune } from "./tune.js";
 
 /** The crop ratio of the method, whatever the resolution (arXiv 1906.06423, section 3.2). */
 const CROP_RATIO = 224 / 256;

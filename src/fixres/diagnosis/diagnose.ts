@@ -9,15 +9,15 @@ import {
   type Source,
   testTransform,
   trainTransform,
-} from "../data/index.js";
-import { DataError, RequestError } from "../errors.js";
-import type { EvaluateOptions } from "../evaluate/index.js";
-import type { Model } from "../models/index.js";
-import { silent } from "../progress.js";
+} from "../../data/index.js";
+import { DataError, RequestError } from "../../errors.js";
+import type { EvaluateOptions } from "../../evaluate/index.js";
+import type { Model } from "../../models/index.js";
+import { silent } from "../../progress.js";
+import { type SweepRow, sweep } from "../sweep.js";
 import { type ActivationStatistics, momentsOf, type Shift, shiftFrom, statisticsOf } from "./activations.js";
 import { apparentSizes, type Spread, type TrainCrops } from "./apparent.js";
 import { joined, type PooledOptions, pooledActivations } from "./pooled.js";
-import { type SweepRow, sweep } from "./sweep.js";
 
 export interface DiagnoseOptions extends Omit<EvaluateOptions, "cache" | "task" | "truth" | "log"> {
   readonly resolutions: readonly number[];

@@ -2,9 +2,9 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { RequestError } from "../errors.js";
-import { architecture, freshModel, IMAGENET_IDS, saveModel } from "../models/index.js";
-import { silent } from "../progress.js";
+import { RequestError } from "../../errors.js";
+import { architecture, freshModel, IMAGENET_IDS, saveModel } from "../../models/index.js";
+import { silent } from "../../progress.js";
 import { startingModel } from "./starting.js";
 
 const WEIGHTS = "tf_efficientnet_b0.ap_in1k";

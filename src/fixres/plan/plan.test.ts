@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openSplits, type Splits } from "../data/index.js";
-import { DataError, RequestError } from "../errors.js";
-import { testPreprocessing } from "../evaluate/index.js";
-import { architecture, freshModel, loadModel, type Model } from "../models/index.js";
-import { elements } from "../onnx/index.js";
-import { type Plan, plan, TUNE_DEFAULTS, type TuneModeName, type TuneOptions, tune } from "./index.js";
+import { openSplits, type Splits } from "../../data/index.js";
+import { DataError, RequestError } from "../../errors.js";
+import { testPreprocessing } from "../../evaluate/index.js";
+import { architecture, freshModel, loadModel, type Model } from "../../models/index.js";
+import { elements } from "../../onnx/index.js";
+import { type Plan, plan, TUNE_DEFAULTS, type TuneModeName, type TuneOptions, tune } from "../index.js";
 
 const golden = (name: string): string => fileURLToPath(new URL(`../../test/golden/onnx/${name}.onnx`, import.meta.url));
 const CLASSES = ["0", "1", "2", "3", "4"];

@@ -1,5 +1,8 @@
-import { type BadPicture, type Source, testTransform } from "../data/index.js";
-import type { Model } from "../models/index.js";
+import { type BadPicture, type Source, testTransform } from "../../data/index.js";
+import type { Model } from "../../models/index.js";
+import type { TuneOptions } from "../options.js";
+import { recipe } from "../recipes.js";
+import type { FeatureType } from "../top.js";
 import {
   type BatchOptions,
   CACHE_DEFAULTS,
@@ -8,9 +11,6 @@ import {
   type FeatureOptions,
   Features,
 } from "./features.js";
-import type { TuneOptions } from "./options.js";
-import { recipe } from "./recipes.js";
-import type { FeatureType } from "./top.js";
 
 /** What features are of, besides how the pictures are shown. */
 export type ViewOptions = Omit<FeatureOptions, "transform" | "described" | "draw" | "copies" | "seed" | "type">;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { random } from "../random.js";
+import { random } from "../../random.js";
 import { momentsOf, shiftFrom, statisticsOf } from "./activations.js";
 
 /** Three pictures, two channels. */

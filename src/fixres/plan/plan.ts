@@ -1,11 +1,15 @@
-import type { Splits, TestPreprocessing } from "../data/index.js";
-import { describePreprocessing } from "../evaluate/index.js";
-import type { Model } from "../models/index.js";
+import type { Splits, TestPreprocessing } from "../../data/index.js";
+import { describePreprocessing } from "../../evaluate/index.js";
+import type { Model } from "../../models/index.js";
+import { drawnFeatures, testFeatures, viewOptions } from "../features/views.js";
+import { heldOutRows } from "../held-out.js";
+import { tuneMode } from "../modes.js";
+import { checkBatch, checkOptions, type TuneOptions } from "../options.js";
+import { recipe } from "../recipes.js";
+import { divided } from "../top.js";
+import type { TuneSurroundings } from "../tune.js";
 import { type Estimate, estimateOf } from "./estimate.js";
-import { heldOutRows } from "./held-out.js";
 import { measured } from "./measure.js";
-import { tuneMode } from "./modes.js";
-import { checkBatch, checkOptions, type TuneOptions } from "./options.js";
 import {
   type Fate,
   type PlannedFeatures,
@@ -15,10 +19,6 @@ import {
   plannedNorms,
   plannedTensors,
 } from "./planned.js";
-import { recipe } from "./recipes.js";
-import { divided } from "./top.js";
-import type { TuneSurroundings } from "./tune.js";
-import { drawnFeatures, testFeatures, viewOptions } from "./views.js";
 
 /** What surrounds a plan. */
 export interface PlanSurroundings extends Omit<TuneSurroundings, "directory" | "onEvent"> {

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
+import { TUNE_DEFAULTS } from "../options.js";
 import { type EstimateOptions, estimateOf } from "./estimate.js";
-import { TUNE_DEFAULTS } from "./options.js";
 import type { PlannedFeatures } from "./planned.js";
 
 const features = (pictures: number): PlannedFeatures => ({

@@ -1,15 +1,15 @@
-import { loadBatches, orderOf, type Splits, type Transform } from "../data/index.js";
-import { DataError } from "../errors.js";
-import type { Model } from "../models/index.js";
-import { ARRAYS, elements, type TypedArray } from "../onnx/index.js";
-import { silent } from "../progress.js";
-import { openSession, type Program, runEach, type Session } from "../runtime/index.js";
-import { initialState, sgd } from "../train/index.js";
-import { cutOf, type FeatureBatch, type FeatureOptions, Features } from "./features.js";
-import { scoredFeatures, stepScalars } from "./fit.js";
-import type { TuneOptions } from "./options.js";
-import { type Division, type Feature, freshTensors, topProgram, topStep } from "./top.js";
-import type { TuneSurroundings } from "./tune.js";
+import { loadBatches, orderOf, type Splits, type Transform } from "../../data/index.js";
+import { DataError } from "../../errors.js";
+import type { Model } from "../../models/index.js";
+import { ARRAYS, elements, type TypedArray } from "../../onnx/index.js";
+import { silent } from "../../progress.js";
+import { openSession, type Program, runEach, type Session } from "../../runtime/index.js";
+import { initialState, sgd } from "../../train/index.js";
+import { cutOf, type FeatureBatch, type FeatureOptions, Features } from "../features/features.js";
+import { scoredFeatures, stepScalars } from "../fit.js";
+import type { TuneOptions } from "../options.js";
+import { type Division, type Feature, freshTensors, topProgram, topStep } from "../top.js";
+import type { TuneSurroundings } from "../tune.js";
 
 /** Share of the time for which each part is measured; where a single run takes longer, two or three runs of it. */
 const SHARES = { warming: 0.05, decode: 0.05, train: 0.4, val: 0.2, step: 0.2, scoring: 0.1 } as const;

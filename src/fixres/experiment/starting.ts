@@ -1,9 +1,9 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { exists } from "../files.js";
-import { architecture, importModel, loadModel, type Model, publishedWeights, saveModel } from "../models/index.js";
-import type { Progress } from "../progress.js";
-import { fetchFromHub, hubName, hubSettings, openWeights, pinned } from "../weights/index.js";
+import { exists } from "../../files.js";
+import { architecture, importModel, loadModel, type Model, publishedWeights, saveModel } from "../../models/index.js";
+import type { Progress } from "../../progress.js";
+import { fetchFromHub, hubName, hubSettings, openWeights, pinned } from "../../weights/index.js";
 
 export interface StartingOptions {
   /** A weight file or a model directory on this disk instead of the hub's. */

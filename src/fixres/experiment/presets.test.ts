@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { testTransform } from "../data/index.js";
-import { RequestError } from "../errors.js";
-import { architecture, publishedWeights } from "../models/index.js";
-import { PRESETS, preset, RECIPES, recipe, TUNE_DEFAULTS, tuneMode } from "./index.js";
+import { testTransform } from "../../data/index.js";
+import { RequestError } from "../../errors.js";
+import { architecture, publishedWeights } from "../../models/index.js";
+import { PRESETS, preset, RECIPES, recipe, TUNE_DEFAULTS, tuneMode } from "../index.js";
 
 const pixels = { resolution: 32, cropRatio: 0.875, interpolation: "bicubic", cropMode: "center" } as const;
 

@@ -1,5 +1,5 @@
+import type { TuneOptions } from "../options.js";
 import type { Measured } from "./measure.js";
-import type { TuneOptions } from "./options.js";
 import type { PlannedFeatures } from "./planned.js";
 
 /** What a tuning is expected to take on this machine, as busy as it is now. */

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { openFolder, type Source, testTransform } from "../data/index.js";
-import { DataError, RequestError } from "../errors.js";
-import { architecture, freshModel } from "../models/index.js";
-import { cacheEntries, removeEntries } from "./cache/index.js";
+import { openFolder, type Source, testTransform } from "../../data/index.js";
+import { DataError, RequestError } from "../../errors.js";
+import { architecture, freshModel } from "../../models/index.js";
+import { cacheEntries, removeEntries } from "./directory.js";
 import { type FeatureOptions, Features } from "./features.js";
 
 const model = freshModel(architecture("efficientnet_b0", { width: 0.25, depth: 0.25 }), ["a", "b"], 1);

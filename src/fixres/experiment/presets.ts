@@ -1,7 +1,7 @@
-import { RequestError } from "../errors.js";
-import { type Protocol, type PublishedRow, publishedResults } from "../evaluate/index.js";
-import type { TuneModeName } from "./modes.js";
-import type { RecipeName } from "./recipes.js";
+import { RequestError } from "../../errors.js";
+import { type Protocol, type PublishedRow, publishedResults } from "../../evaluate/index.js";
+import type { TuneModeName } from "../modes.js";
+import type { RecipeName } from "../recipes.js";
 
 /** An experiment of FixEfficientNet's: what is tuned, at which resolution, and how. */
 export interface Preset {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Size, TestPreprocessing } from "../data/index.js";
-import { apparentSizes } from "./index.js";
+import type { Size, TestPreprocessing } from "../../data/index.js";
+import { apparentSizes } from "../index.js";
 
 /** E[σ] for σ² uniform between two shares of the area. */
 const meanSigma = ([a, b]: readonly [number, number]): number => ((2 / 3) * (b ** 1.5 - a ** 1.5)) / (b - a);

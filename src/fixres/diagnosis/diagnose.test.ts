@@ -1,17 +1,17 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { type Picture, type Source, testTransform } from "../data/index.js";
-import { DataError, RequestError } from "../errors.js";
-import { testPreprocessing } from "../evaluate/index.js";
-import { architecture, freshModel, inferenceGraph, loadModel, type Model, withWeights } from "../models/index.js";
-import { GraphBuilder, serialize } from "../onnx/index.js";
-import { folderOf, pattern } from "../pictures.testing.js";
-import { openSession } from "../runtime/index.js";
-import { diagnose, trainedResolution } from "./index.js";
+import { type Picture, type Source, testTransform } from "../../data/index.js";
+import { DataError, RequestError } from "../../errors.js";
+import { testPreprocessing } from "../../evaluate/index.js";
+import { architecture, freshModel, inferenceGraph, loadModel, type Model, withWeights } from "../../models/index.js";
+import { GraphBuilder, serialize } from "../../onnx/index.js";
+import { folderOf, pattern } from "../../pictures.testing.js";
+import { openSession } from "../../runtime/index.js";
+import { diagnose, trainedResolution } from "../index.js";
 import { pooledActivations } from "./pooled.js";
 
-const GOLDEN = fileURLToPath(new URL("../../test/golden/onnx/", import.meta.url));
+const GOLDEN = fileURLToPath(new URL("../../../test/golden/onnx", import.meta.url));
 
 function sourceOf(pictures: readonly (Picture | Uint8Array)[]): Source {
   return {
