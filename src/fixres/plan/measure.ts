@@ -99,8 +99,9 @@ export async function measured(given: Measurement): Promise<Measured> {
       task.advance(1);
       return { rows: own?.rows ?? [], pace: own && { ...own.pace, memoryBytes: watch.grown() } };
     };
-    const train = await trunk("train");
+    // In the order of a tuning, since the first sessions take longest to open.
     const val = await trunk("val");
+    const train = await trunk("train");
     const { batchSize } = options;
     const start = startOf(given);
     const trainBatch = batchOfRows(train.rows, divisions.train.features, batchSize);

@@ -105,18 +105,13 @@ describe("a plan for an ONNX classifier", () => {
     expect(found.estimate.seconds.total).toBeGreaterThan(0);
   });
 
-  it("says what it takes at a time, as tune does", async () => {
+  it("is refused in the words of tune where its resolution is written out", async () => {
     const own = await loadModel(golden("fixed.old"));
-    const options = optionsOf(own, { mode: "classifier", preprocessing: testPreprocessing(own.input) });
-    const messages = await Promise.all(
-      [plan(own, data, options), tune(own, data, options, { directory: at("none") })].map((run) =>
-        run.then(
-          () => "",
-          (error: Error) => error.message,
-        ),
-      ),
-    );
-    expect(messages[0]).toBe(messages[1]);
+    const preprocessing = testPreprocessing(own.input, { resolution: 64 });
+    const options = optionsOf(own, { mode: "classifier", preprocessing });
+    const words = /^Gemm "\/fc\/Gemm" .*: inner dimensions \d+ and 8 differ\./;
+    await expect(plan(own, data, options, short)).rejects.toThrow(words);
+    await expect(tune(own, data, options, { directory: at("none") })).rejects.toThrow(words);
   });
 });
 
