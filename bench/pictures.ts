@@ -21,14 +21,22 @@ const OCTAVES = [
 export async function withPictures<T>(count: number, use: (directory: string) => T | Promise<T>): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), "fixres-bench-"));
   try {
-    for (let c = 0; c < 10; c++) {
-      const folder = join(directory, "val", String(c));
-      await mkdir(folder, { recursive: true });
-      for (let i = c; i < count; i += 10) await (await picture(i)).toFile(join(folder, `${i}.jpg`));
-    }
+    await addPictures(directory, "val", count);
     return await use(directory);
   } finally {
     await rm(directory, { recursive: true });
+  }
+}
+
+/**
+ * Writes such JPEGs into a part of a directory.
+ * @param first - number of the first one; pictures of one number are the same
+ */
+export async function addPictures(directory: string, part: string, count: number, first = 0): Promise<void> {
+  for (let c = 0; c < 10; c++) {
+    const folder = join(directory, part, String(c));
+    await mkdir(folder, { recursive: true });
+    for (let i = c; i < count; i += 10) await (await picture(first + i)).toFile(join(folder, `${i}.jpg`));
   }
 }
 

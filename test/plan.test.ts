@@ -34,7 +34,9 @@ afterAll(() => rm(directory, { recursive: true, force: true }));
 it("tells people what is trained, how pictures are shown, what is kept, and what it takes", async () => {
   const { code, stdout, stderr } = await planned();
   expect(code, stderr).toBe(0);
-  expect(stdout).toMatch(/^efficientnet_b0.*, 3 classes: classifier\+bn, recipe test, 30 epochs of 36 pictures in batches of 32\n/);
+  expect(stdout).toMatch(
+    /^efficientnet_b0.*, 3 classes: classifier\+bn, recipe test, 30 epochs of 36 pictures in batches of 32\n/,
+  );
   expect(stdout).toMatch(/^blocks\.0\.0 +14 tensors +[\d,]+ +frozen$/m);
   expect(stdout).toMatch(/^bn2\.running_var +\[320\] +320 +follows the batches$/m);
   expect(stdout).toMatch(/^classifier\.weight +\[3, 320\] +960 +trained$/m);

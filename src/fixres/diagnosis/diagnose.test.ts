@@ -6,7 +6,7 @@ import { DataError, RequestError } from "../../errors.js";
 import { testPreprocessing } from "../../evaluate/index.js";
 import { architecture, freshModel, inferenceGraph, loadModel, type Model, withWeights } from "../../models/index.js";
 import { GraphBuilder, serialize } from "../../onnx/index.js";
-import { folderOf, pattern } from "../../pictures.testing.js";
+import { encoded, folderOf, pattern } from "../../pictures.testing.js";
 import { openSession } from "../../runtime/index.js";
 import { diagnose, trainedResolution } from "../index.js";
 import { pooledActivations } from "./pooled.js";
@@ -104,6 +104,13 @@ describe("diagnose", () => {
     await expect(diagnose(model, source, options([16]))).rejects.toThrow(DataError);
     const found = await diagnose(model, source, { ...options([16]), onBadImage: "skip" });
     expect(found).toMatchObject({ sizes: 2, pictures: 2, bad: [{ name: "1" }] });
+    const cut = (await encoded(pattern(61, 47), "jpeg")).subarray(0, 700);
+    const further = await diagnose(model, sourceOf([plain(20, 20, 10), cut]), { ...options([16]), onBadImage: "skip" });
+    expect(further).toMatchObject({
+      sizes: 2,
+      pictures: 1,
+      bad: [{ name: "1", reason: expect.stringMatching("cut short") }],
+    });
     const none = diagnose(model, sourceOf([Uint8Array.of(1, 2)]), { ...options([16]), onBadImage: "skip" });
     await expect(none).rejects.toThrow('"memory" has no picture that can be read.');
   });

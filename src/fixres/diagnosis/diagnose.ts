@@ -137,7 +137,8 @@ export async function diagnose(model: Model, source: Source, options: DiagnoseOp
     ...(swept && { best: swept.reduce((a, b) => (b.top1 > a.top1 ? b : a)).resolution }),
     sizes: sizes.length,
     pictures: all.values.length / all.channels / DRAWS,
-    bad,
+    // What is cut short behind its header was found by decoding.
+    bad: [...bad, ...trained.bad.filter(({ name }) => !bad.some((known) => known.name === name))],
   };
 }
 

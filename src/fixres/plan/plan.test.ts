@@ -11,7 +11,8 @@ import { architecture, freshModel, loadModel, type Model } from "../../models/in
 import { elements } from "../../onnx/index.js";
 import { type Plan, plan, TUNE_DEFAULTS, type TuneModeName, type TuneOptions, tune } from "../index.js";
 
-const golden = (name: string): string => fileURLToPath(new URL(`../../test/golden/onnx/${name}.onnx`, import.meta.url));
+const golden = (name: string): string =>
+  fileURLToPath(new URL(`../../../test/golden/onnx/${name}.onnx`, import.meta.url));
 const CLASSES = ["0", "1", "2", "3", "4"];
 const model = freshModel(architecture("efficientnet_b0", { width: 0.25, depth: 0.25 }), CLASSES, 1);
 let directory: string;
