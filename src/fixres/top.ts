@@ -110,7 +110,7 @@ export function divided(model: Model, mode: TuneMode, size: Size, type: FeatureT
       const visit: Parameters<typeof rewrite>[1] = (b, node, inputs) => {
         if (node !== fresh?.conv && !byBatch.has(node)) return null;
         const { y, ...measured } =
-          node === fresh?.conv ? freshTraining(b, node, inputs, fresh) : inTraining(b, node, inputs);
+          node === fresh?.conv ? freshTraining(b, node, inputs, fresh) : inTraining(b, node, inputs, trained);
         statistics.push(measured);
         return [y];
       };
@@ -253,13 +253,14 @@ function freshTraining(b: GraphBuilder, node: Node, inputs: Inputs, fresh: Fresh
 }
 
 /** A BatchNorm by the batch's statistics; behind a 1x1 convolution that widens, as one with that (`pointwiseBatchNorm`). */
-function inTraining(b: GraphBuilder, node: Node, inputs: Inputs): Measured {
+function inTraining(b: GraphBuilder, node: Node, inputs: Inputs, trained: ReadonlySet<string>): Measured {
   const [z, weight, bias, mean, variance] = inputs as readonly [Value, Value, Value, Value, Value];
   const epsilon = Number(node.attributes.epsilon ?? 1e-5);
   const conv = z.source.kind === "node" && z.source.node.op === "Conv" ? z.source.node : null;
   if (conv !== null && conv.inputs.length === 2 && isPlain(conv) && z.shape[1]! > conv.inputs[0]!.shape[1]!) {
     const [x, w] = conv.inputs as readonly [Value, Value];
-    return noted(node, x, mean, variance, pointwiseBatchNorm(b, x, w, { weight, bias, epsilon }));
+    const frozen = !parametersFor([x, w]).some(({ name }) => trained.has(name));
+    return noted(node, x, mean, variance, pointwiseBatchNorm(b, x, w, { weight, bias, epsilon }, { frozen }));
   }
   return noted(node, z, mean, variance, b.batchNormalizationTraining(z, weight, bias, mean, variance, epsilon));
 }

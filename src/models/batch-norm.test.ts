@@ -9,6 +9,7 @@ type Form = (b: GraphBuilder, x: Value, w: Value, affine: Affine) => Normalized;
 const FORMS: Readonly<Record<string, Form>> = {
   "in primitive operators": (b, x, w, affine) => primitiveBatchNorm(b, b.conv(x, w, null), affine),
   "joined with a 1x1 convolution": pointwiseBatchNorm,
+  "behind a frozen 1x1 convolution": (b, x, w, affine) => pointwiseBatchNorm(b, x, w, affine, { frozen: true }),
 };
 
 const reference: Form = (b, x, w, { weight, bias, epsilon }) => {

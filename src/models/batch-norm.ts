@@ -42,8 +42,16 @@ export function primitiveBatchNorm(b: GraphBuilder, z: Value, { weight, bias, ep
  * factor goes into the weight, and y = (factor w) * (x - m) + bias is the convolution alone. Its gradient passes through m, K
  * and w, all of which are small, where the usual one takes a dozen passes over z and its cotangent.
  * @param w - [O, C, 1, 1]
+ * @param frozen - whether neither w nor what x depends on has a gradient. Then weight and bias follow the convolution: two passes
+ * more, but their gradients are sums over the result, where the gradient of a factor inside w is a product of all of x and dy.
  */
-export function pointwiseBatchNorm(b: GraphBuilder, x: Value, w: Value, { weight, bias, epsilon }: Affine): Normalized {
+export function pointwiseBatchNorm(
+  b: GraphBuilder,
+  x: Value,
+  w: Value,
+  { weight, bias, epsilon }: Affine,
+  { frozen = false } = {},
+): Normalized {
   const [outputs, inputs] = w.shape as [number, number];
   const mean = b.reduceMean(x, { axes: [0, 2, 3], keepdims: true });
   const centred = b.sub(x, mean);
@@ -51,10 +59,13 @@ export function pointwiseBatchNorm(b: GraphBuilder, x: Value, w: Value, { weight
   const matrix = b.reshape(w, [outputs, inputs]);
   // Rounding can leave the variance of a constant a hair below zero.
   const variance = b.relu(b.reduceSum(b.mul(b.matmul(matrix, covariance), matrix), { axes: [1] }));
-  const factor = b.div(weight, b.sqrt(b.add(variance, b.scalar(epsilon))));
-  const folded = b.reshape(b.mul(matrix, b.reshape(factor, [outputs, 1])), w.shape);
+  const deviation = b.sqrt(b.add(variance, b.scalar(epsilon)));
+  const scaled = (factor: Value): Value => b.reshape(b.mul(matrix, b.reshape(factor, [outputs, 1])), w.shape);
+  const channel = (v: Value): Value => b.reshape(v, [1, outputs, 1, 1]);
   return {
-    y: b.conv(centred, folded, bias),
+    y: frozen
+      ? b.add(b.mul(b.conv(centred, scaled(b.div(b.scalar(1), deviation)), null), channel(weight)), channel(bias))
+      : b.conv(centred, scaled(b.div(weight, deviation)), bias),
     mean: b.reshape(b.matmul(matrix, b.reshape(mean, [inputs, 1])), [outputs]),
     variance,
   };

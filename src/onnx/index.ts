@@ -28,6 +28,7 @@ export {
 export { OPERATORS, OPSET, type OperatorName } from "./operators/index.js";
 export { type WindowAttributes, windowOf } from "./operators/linear.js";
 export { decodeModel, metadataOf, type OnnxFile, type ParsedModel, type ParseOptions, parseModel } from "./parse.js";
+export { withoutExpands } from "./passes/broadcast.js";
 export { foldBatchNorms, type ParameterData } from "./passes/fold.js";
 export { toHalf } from "./passes/half.js";
 export { openBatch } from "./passes/open-batch.js";

@@ -8,6 +8,7 @@ import {
   serialize,
   type TypedArray,
   type Value,
+  withoutExpands,
 } from "../onnx/index.js";
 import type { Program } from "../runtime/index.js";
 import { correctCount, crossEntropy } from "./loss.js";
@@ -89,7 +90,7 @@ export function stepGraph(
   for (const [name, value] of statistics) next.set(name, value);
 
   const carried = Object.fromEntries([...next.keys()].map((name) => [name, `next/${name}`]));
-  const graph: Graph = {
+  const graph = withoutExpands({
     name: "training step",
     inputs: [...inputs, labels, ...network.noise.map(({ input }) => input), ...Object.values(scalars), ...slots],
     outputs: {
@@ -97,7 +98,7 @@ export function stepGraph(
       correct: correctCount(b, network.logits, labels),
       ...Object.fromEntries([...next].map(([name, value]) => [`next/${name}`, value])),
     },
-  };
+  });
   const model = serialize(graph, {
     bind: ({ name }) => (next.has(name) ? { kind: "input" } : { kind: "data", data: weights(name) }),
   });
