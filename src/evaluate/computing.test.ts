@@ -21,6 +21,8 @@ it("batchOf is small on a CPU, and what was asked for", () => {
   const model = freshModel(architecture("efficientnet_b0"), ["a", "b"], 0);
   const preprocessing = testPreprocessing(model.input);
   expect(batchOf(model, { preprocessing })).toBe(4);
+  const at = (resolution: number): number => batchOf(model, { preprocessing: { ...preprocessing, resolution } });
+  expect([64, 260, 320, 456].map(at)).toEqual([4, 3, 2, 1]);
   expect(batchOf(model, { preprocessing, device: "webgpu" })).toBe(16);
   expect(batchOf(model, { preprocessing, batchSize: 7 })).toBe(7);
 });

@@ -25,7 +25,7 @@ export interface ScoreLog {
 
 export interface EvaluateOptions extends Pick<SessionOptions, "device" | "threads"> {
   readonly preprocessing: TestPreprocessing;
-  /** Pictures a run; 4 on a CPU and 16 elsewhere unless given, fewer where the network makes very much of each. */
+  /** Pictures a run; 4 of up to 224 px on a CPU, fewer of larger ones, and 16 elsewhere unless given. */
   readonly batchSize?: number;
   /** What a picture that cannot be read does; `fail` unless given. */
   readonly onBadImage?: OnBadImage;

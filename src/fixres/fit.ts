@@ -1,4 +1,4 @@
-import { FailedError } from "../errors.js";
+import { FailedError, RequestError } from "../errors.js";
 import { type Accuracy, type Scored, scoreLogits, tally } from "../evaluate/index.js";
 import type { Model } from "../models/index.js";
 import type { TypedArray } from "../onnx/index.js";
@@ -120,6 +120,8 @@ async function epochOf(
     sum += loss;
     task.advance(batch.count, `loss ${(sum / steps).toFixed(3)}`);
   }
+  if (steps === 0)
+    throw new RequestError("the pictures that are trained on do not fill one batch; give a smaller batch size.");
   return sum / steps;
 }
 

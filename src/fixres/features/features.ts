@@ -105,7 +105,8 @@ export class Features {
     const { length } = source.samples;
     this.bytes = length * this.length * ARRAYS[type].BYTES_PER_ELEMENT;
     this.where = cache.where === "disk" && disk === null ? "memory" : cache.where;
-    const held = this.where === "memory" || (this.where === "disk" && copies * this.bytes <= memoryBytes);
+    const fits = copies * this.bytes <= memoryBytes && length * this.length <= LARGEST_ARRAY;
+    const held = this.where === "memory" || (this.where === "disk" && fits);
     this.memory = held ? new ARRAYS[type](length * this.length) : null;
     this.resident = new Uint8Array(length);
   }
@@ -289,10 +290,14 @@ const lengthOf = (parts: readonly Part[]): number => parts.reduce((sum, { length
 
 const bytesOf = (row: Row): Uint8Array => new Uint8Array(row.buffer, row.byteOffset, row.byteLength);
 
+/** What a typed array has at most, elements. */
+const LARGEST_ARRAY = 2 ** 32;
+
 /** @throws {RequestError} where the features are more than may be kept */
 export function checkRoom({ cache, source, mode, transform, type, copies }: FeatureOptions, bytes: number): void {
   const { where, limitBytes, memoryBytes } = { ...CACHE_DEFAULTS, ...cache };
-  const limit = where === "disk" ? limitBytes : where === "memory" ? memoryBytes : Number.POSITIVE_INFINITY;
+  const inMemory = Math.min(memoryBytes, LARGEST_ARRAY * ARRAYS[type].BYTES_PER_ELEMENT);
+  const limit = where === "disk" ? limitBytes : where === "memory" ? inMemory : Number.POSITIVE_INFINITY;
   if (bytes <= limit) return;
   const option = where === "disk" ? "--cache-limit" : "--cache-memory";
   throw new RequestError(
