@@ -1,3 +1,4 @@
+import { RequestError } from "../errors.js";
 import { sweep, type TuneModeName } from "../fixres/index.js";
 import * as cli from "./options.js";
 import { type CandidateOptions, sweepTuned, withCandidates } from "./sweep-tuned.js";
@@ -25,6 +26,7 @@ const common = cli
 export const sweepCommand = withCandidates(common).action(
   async (directory: string, options: Options & CandidateOptions) => {
     if (options.tune !== undefined) return sweepTuned(directory, { ...options, tune: options.tune });
+    if (options.out !== undefined) throw new RequestError("a sweep leaves no model; give --tune as well, or no --out.");
     const { progress, signal } = cli.surroundings();
     const model = await cli.openModel(directory, options, progress);
     const source = await cli.openTest(options, model, progress);
