@@ -36,6 +36,7 @@ export {
   readPicture,
 } from "./loader.js";
 export { openSource, type SourceOptions } from "./open.js";
+export { SAMPLINGS, type Sampling, sampledOrder } from "./sampling.js";
 export type { Sample, Samples, Source } from "./source.js";
 export { checkClasses, openParts, openSplit, openSplits, type SplitOptions, type Splits } from "./splits.js";
 export { sourceStamp } from "./stamp.js";

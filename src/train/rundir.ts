@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { mkdir, open, readFile, truncate } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, open, readdir, readFile, rm, truncate } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { z } from "zod";
 import type { Source } from "../data/index.js";
 import { RequestError } from "../errors.js";
@@ -30,11 +30,18 @@ export function sourceHash({ samples }: Source): string {
   return hash.digest("hex").slice(0, 16);
 }
 
+/** Folder of the models that are kept for being among the best. */
+const EPOCHS = "epochs";
+
 /** The files of a run. */
 export interface RunDirectory {
   readonly checkpoint: string;
   readonly model: string;
   readonly best: string;
+  /** Directory of the model after an epoch, from 1, that is kept for being among the best. */
+  kept(epoch: number): string;
+  /** Removes the models of all other epochs. */
+  keepOnly(epochs: readonly number[]): Promise<void>;
   /** True where a checkpoint to go on from is there. */
   readonly resumed: boolean;
   /** Drops metrics behind a length, which steps that are done again will write anew. */
@@ -64,6 +71,7 @@ export async function openRun(directory: string, run: RunFile): Promise<RunDirec
     await mkdir(directory, { recursive: true });
     await writeFileAtomic(file, `${JSON.stringify(run, null, 2)}\n`);
   }
+  const kept = (epoch: number): string => join(directory, EPOCHS, String(epoch).padStart(4, "0"));
   const checkpoint = join(directory, "checkpoint.safetensors");
   const metrics = join(directory, "metrics.jsonl");
   const handle = await open(metrics, "a");
@@ -71,6 +79,12 @@ export async function openRun(directory: string, run: RunFile): Promise<RunDirec
     checkpoint,
     model: join(directory, "model"),
     best: join(directory, "best"),
+    kept,
+    async keepOnly(epochs) {
+      const wanted = new Set(epochs.map((epoch) => basename(kept(epoch))));
+      for (const name of await readdir(join(directory, EPOCHS)).catch(() => []))
+        if (!wanted.has(name)) await rm(join(directory, EPOCHS, name), { recursive: true });
+    },
     resumed: await exists(checkpoint),
     rewindMetrics: (bytes) => truncate(metrics, bytes),
     async logMetrics(line) {
