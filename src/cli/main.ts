@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   inspect: async () => (await import("./inspect.js")).inspectCommand,
   export: async () => (await import("./export.js")).exportCommand,
   train: async () => (await import("./train.js")).trainCommand,
+  average: async () => (await import("./average.js")).averageCommand,
   tune: async () => (await import("./tune.js")).tuneCommand,
   cache: async () => (await import("./cache.js")).cacheCommand,
   reproduce: async () => (await import("./reproduce.js")).reproduceCommand,

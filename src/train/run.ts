@@ -8,15 +8,16 @@ import {
   type TestPreprocessing,
   trainTransform,
 } from "../data/index.js";
-import { RequestError } from "../errors.js";
 import { type Evaluation, evaluate } from "../evaluate/index.js";
 import { percent } from "../format.js";
 import { type EfficientNet, saveModel } from "../models/index.js";
 import { type Progress, silent } from "../progress.js";
 import { openSession, type Session, type SessionOptions } from "../runtime/index.js";
 import { FRESH, loadCheckpoint, type RunState, type StateTensors, saveCheckpoint } from "./checkpoint.js";
-import { balancedWeights } from "./class-weights.js";
+import { weightsInLoss } from "./class-weights.js";
+import type { RunConfig } from "./config.js";
 import { checkFinite, checkLoss } from "./finite.js";
+import { stepsPerEpoch } from "./length.js";
 import { noiseFeeds } from "./noise.js";
 import { checkTrainOptions, optimizerOf, type TrainOptions } from "./options.js";
 import { resolutionAt } from "./progressive.js";
@@ -31,6 +32,8 @@ import { trainingStep } from "./training-step.js";
 export interface TrainSurroundings extends Pick<SessionOptions, "device" | "threads"> {
   /** Where the run is kept; a run that is there already goes on. */
   readonly directory: string;
+  /** Kept with the run as `config.json`, so that it can be gone on with by its directory alone. */
+  readonly config?: RunConfig;
   /** Bytes of decoded pictures to keep in memory; 1 GiB unless given. */
   readonly cacheBytes?: number;
   /** Seconds between checkpoints within an epoch; 60 unless given. */
@@ -65,8 +68,8 @@ export interface TrainResult {
 }
 
 /**
- * Trains a model, from whatever weights it has, and keeps everything in a directory: `options.json`, `metrics.jsonl`,
- * `checkpoint.safetensors`, `model/` (last) and `best/`. A run that was stopped at any moment goes on when it is called
+ * Trains a model, from whatever weights it has, and keeps everything in a directory: `options.json`, `metrics.jsonl` and
+ * what follows from it (`metrics.csv`, TensorBoard's events), `checkpoint.safetensors`, `model/` (last) and `best/`. A run that was stopped at any moment goes on when it is called
  * again, and ends in the same bytes.
  * @throws {RequestError} for options that cannot be, or that are not those of the run in the directory
  * @throws {FailedError} where the loss is not finite; the last checkpoint stays
@@ -79,17 +82,7 @@ export async function train(
   surroundings: TrainSurroundings,
 ): Promise<TrainResult> {
   const resolved = checkTrainOptions(options);
-  const stepsPerEpoch = Math.floor(data.train.samples.length / resolved.batchSize);
-  if (stepsPerEpoch === 0) {
-    throw new RequestError(
-      `a batch of ${resolved.batchSize} is more than the ${data.train.samples.length} training pictures; choose at most that.`,
-    );
-  }
-  if (stepsPerEpoch * resolved.epochs < resolved.accumulate) {
-    throw new RequestError(
-      `an update of ${resolved.accumulate} batches is more than the ${stepsPerEpoch * resolved.epochs} of the whole run; choose at most that.`,
-    );
-  }
+  const steps = stepsPerEpoch(data.train, resolved);
   const { arch, classes, provenance } = model;
   const file: RunFile = {
     format: "fixres-run-1",
@@ -102,8 +95,8 @@ export async function train(
     data: sourceHash(data.train),
     options: resolved,
   };
-  const directory = await openRun(surroundings.directory, file);
-  const run = new Run(model, data, resolved, test, surroundings, directory, stepsPerEpoch);
+  const directory = await openRun(surroundings.directory, file, surroundings.config);
+  const run = new Run(model, data, resolved, test, surroundings, directory, steps);
   try {
     return await run.complete();
   } finally {
@@ -130,7 +123,7 @@ class Run {
     private readonly test: TestPreprocessing,
     private readonly surroundings: TrainSurroundings,
     private readonly directory: RunDirectory,
-    private readonly stepsPerEpoch: number,
+    private readonly steps: number,
   ) {
     const { progress = silent, cacheBytes = 2 ** 30 } = surroundings;
     this.cache = openPictureCache(cacheBytes);
@@ -154,7 +147,7 @@ class Run {
     return {
       run: this.surroundings.directory,
       model: directory.model,
-      epochs: (await directory.epochs()) as EpochResult[],
+      epochs: (await directory.metrics.epochs()) as EpochResult[],
       best: { ...best!, model: directory.best },
       kept: (options.keep > 0 ? standing : []).map((one) => ({ ...one, model: directory.kept(one.epoch) })),
       imagesPerSecond: this.trainedPictures / (this.trainingMs / 1000),
@@ -173,7 +166,7 @@ class Run {
       this.state = found.run;
       this.progress.note(`goes on after step ${this.state.step} (epoch ${this.state.epoch + 1})`);
     }
-    await directory.rewindMetrics(this.state.metricsBytes);
+    await directory.metrics.rewind(this.state.metricsBytes);
     await directory.keepOnly(options.keep > 0 ? this.state.standing.map(({ epoch }) => epoch) : []);
     await this.useResolution(resolutionAt(options, this.state.epoch), (step) =>
       found === null
@@ -190,7 +183,7 @@ class Run {
     const step = trainingStep(model, options, {
       resolution,
       batchNorm: device === undefined || device === "cpu" ? "operator" : "primitive",
-      classWeights: options.classWeights === "balanced" ? balancedWeights(data.train) : undefined,
+      classWeights: weightsInLoss(options, data.train),
     });
     const state = start === undefined ? await this.session!.getState() : start(step);
     await this.session?.dispose();
@@ -206,7 +199,7 @@ class Run {
     const { batchSize, epochs, seed, onBadImage, interpolation, minCropArea, flip, sampling } = this.options;
     const { signal, checkpointSeconds = 60 } = this.surroundings;
     const { epoch } = this.state;
-    const total = this.stepsPerEpoch * batchSize;
+    const total = this.steps * batchSize;
     const done = this.state.stepInEpoch * batchSize;
     const task = this.progress.start(`epoch ${epoch + 1}/${epochs}`, total, "pictures", done);
     let saved = performance.now();
@@ -272,7 +265,7 @@ class Run {
     };
     this.trainedPictures += options.batchSize;
     this.trainingMs += performance.now() - started;
-    const metricsBytes = await this.directory.logMetrics({
+    const metricsBytes = await this.directory.metrics.log({
       kind: "step",
       step,
       epoch: state.epoch + 1,
@@ -284,7 +277,7 @@ class Run {
 
   private learningRate(): number {
     const { epoch, stepInEpoch } = this.state;
-    return learningRateAt({ ...this.options, name: this.options.schedule }, epoch + stepInEpoch / this.stepsPerEpoch);
+    return learningRateAt({ ...this.options, name: this.options.schedule }, epoch + stepInEpoch / this.steps);
   }
 
   /** Evaluates, writes the models, and only then the checkpoint: a run killed between them does the same again. */
@@ -314,7 +307,7 @@ class Run {
       badPictures: state.badPictures,
       val: { top1, top5, loss, n, ci95 },
     };
-    const metricsBytes = await directory.logMetrics({ kind: "epoch", step: state.step, ...result });
+    const metricsBytes = await directory.metrics.log({ kind: "epoch", step: state.step, ...result });
     const one = { epoch, value: result.val[options.metric] };
     const standing = placed(state.standing, one, options.metric, options.keep);
     const improved = standing[0]!.epoch === epoch;
