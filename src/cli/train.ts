@@ -194,13 +194,13 @@ function resultText({ epochs, best, model, kept }: TrainResult): string {
 }
 
 /** A line for about every twentieth part of the ramp. */
-function ratesText({ points, suggestion, steepest }: FoundRate): string {
+function ratesText({ points, lowest, suggestion }: FoundRate): string {
   const every = Math.max(1, Math.floor(points.length / 20));
   const shown = points.filter((_, i) => i % every === 0 || i === points.length - 1);
   const rows = shown.map((point) => [short(point.learningRate), point.loss.toFixed(4), point.smoothed.toFixed(4)]);
   return [
     table(["learning rate", "loss", "smoothed"], rows),
-    `try --learning-rate ${short(suggestion)}: a tenth of where the loss is lowest; it falls fastest at ${short(steepest)}`,
+    `try --learning-rate ${short(suggestion)}, a tenth of ${short(lowest)}, where the smoothed loss is lowest`,
   ].join("\n");
 }
 

@@ -21,10 +21,10 @@ export interface RatePoint {
 
 export interface FoundRate {
   readonly points: readonly RatePoint[];
-  /** A tenth of the rate with the lowest smoothed loss. */
+  /** The rate with the lowest smoothed loss. */
+  readonly lowest: number;
+  /** A tenth of it: at the lowest loss the rate has begun to be too much. */
   readonly suggestion: number;
-  /** Where the smoothed loss falls fastest. */
-  readonly steepest: number;
 }
 
 export interface FindRateOptions extends Omit<TrainSurroundings, "directory" | "checkpointSeconds"> {
@@ -123,17 +123,8 @@ function isDiverged(points: readonly RatePoint[]): boolean {
   return !(smoothed <= DIVERGED * Math.min(...points.map((point) => point.smoothed).filter(Number.isFinite)));
 }
 
-/** What a ramp tells. Points behind the lowest smoothed loss count for nothing. */
+/** What a ramp tells. */
 export function judged(points: readonly RatePoint[]): FoundRate {
-  const lowest = points.reduce((best, { smoothed }, i) => (smoothed < points[best]!.smoothed ? i : best), 0);
-  let steepest = 0;
-  for (let i = 1; i <= lowest; i++) if (fall(points, i) > fall(points, steepest)) steepest = i;
-  return {
-    points,
-    suggestion: points[lowest]!.learningRate / 10,
-    steepest: points[steepest]!.learningRate,
-  };
+  const { learningRate } = points.reduce((best, point) => (point.smoothed < best.smoothed ? point : best));
+  return { points, lowest: learningRate, suggestion: learningRate / 10 };
 }
-
-const fall = (points: readonly RatePoint[], i: number): number =>
-  i === 0 ? Number.NEGATIVE_INFINITY : points[i - 1]!.smoothed - points[i]!.smoothed;
