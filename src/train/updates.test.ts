@@ -1,6 +1,7 @@
 /* Updates against PyTorch and timm: test/golden/train/make.py made the golden values and says how. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { gradients } from "../autodiff/index.js";
 import { architecture } from "../models/index.js";
 import { elements, GraphBuilder, type Value } from "../onnx/index.js";
 import { openSession, packed } from "../runtime/index.js";
@@ -166,6 +167,27 @@ describe("cross-entropy with two labels and class weights is PyTorch's", () => {
     await session.dispose();
     expect(Number(out.loss![0])).toBeCloseTo(golden.crossEntropy[which], 5);
   });
+});
+
+it("the gradient of the loss of two labels, weighed by class, is that of its differences", async () => {
+  const b = new GraphBuilder();
+  const logits = b.input("logits", "float32", [3, 4]);
+  const labels = (...values: number[]): Value => b.constant(Int32Array.from(values), "int32", [3]);
+  const share = b.constant(Float32Array.of(0.2, 0.9, 0.5), "float32", [3]);
+  const mix = { otherLabels: labels(2, 2, 0), share };
+  const loss = crossEntropy(b, logits, labels(3, 2, 1), 0.1, { mix, classWeights: [0.5, 1, 2, 1.5] });
+  const [gradient] = gradients(b, loss, [logits]);
+  const session = await openSession(
+    packed({ name: "loss", inputs: [logits], outputs: { loss, gradient: gradient! } }, () => new Float32Array(0)),
+    { where: "here" },
+  );
+  const at = Float32Array.from({ length: 12 }, (_, i) => Math.sin(3 * i));
+  const found = (await session.run({ logits: at })).gradient as Float32Array;
+  const moved = async (i: number, by: number): Promise<number> =>
+    Number((await session.run({ logits: at.map((v, j) => (j === i ? v + by : v)) })).loss![0]);
+  for (let i = 0; i < 12; i++)
+    expect(found[i]).toBeCloseTo(((await moved(i, 0.01)) - (await moved(i, -0.01))) / 0.02, 3);
+  await session.dispose();
 });
 
 it("rates fall from the classifier to the stem as in timm", () => {
