@@ -87,6 +87,7 @@ describe("import order", () => {
     ["hyparquet-writer", "evaluate"],
     ["csv-parse", "data"],
     ["commander", "cli"],
+    ["yaml", "train"],
     ["cli-progress", "cli"],
   ])("imports %s where it belongs", (library, ...folders) => {
     const users = imports.filter((entry) => entry.target === library && !isTest(entry));

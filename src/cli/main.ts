@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   export: async () => (await import("./export.js")).exportCommand,
   train: async () => (await import("./train.js")).trainCommand,
   plan: async () => (await import("./plan.js")).planCommand,
+  average: async () => (await import("./average.js")).averageCommand,
   tune: async () => (await import("./tune.js")).tuneCommand,
   cache: async () => (await import("./cache.js")).cacheCommand,
   reproduce: async () => (await import("./reproduce.js")).reproduceCommand,

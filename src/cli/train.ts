@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
-import { Option } from "commander";
-import { checkClasses, FILTERS, openSplits, type Splits } from "../data/index.js";
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { checkClasses, openSplits, type Splits } from "../data/index.js";
 import { RequestError } from "../errors.js";
 import {
   ARCHITECTURES,
@@ -11,119 +12,196 @@ import {
   isEfficientNet,
   loadModel,
 } from "../models/index.js";
-import { defaultTrainOptions, OPTIMIZERS, SCHEDULES, type TrainOptions, train } from "../train/index.js";
+import type { Progress } from "../progress.js";
+import {
+  configOf,
+  type FoundRate,
+  findLearningRate,
+  forClasses,
+  loadConfig,
+  type RunConfig,
+  recipe,
+  resolvedOptions,
+  type TrainOptions,
+  type TrainResult,
+  train,
+} from "../train/index.js";
 import * as cli from "./options.js";
 import { table } from "./table.js";
-
-interface Options extends cli.EngineOptions, Partial<Omit<TrainOptions, "onBadImage" | "batchSize">> {
-  readonly data: string;
-  readonly out: string;
-  readonly width?: number;
-  readonly depth?: number;
-  readonly testResolution?: number;
-  readonly cropRatio?: number;
-  readonly exifOrientation?: boolean;
-  readonly cacheMemory: number;
-}
+import { type TrainCommandOptions, withTrainOptions } from "./train-options.js";
 
 const base = cli.command("train", "Train a network from scratch, or on from a model. A run that was stopped goes on.", [
   "fixres train efficientnet_b0 --data pictures --resolution 224 --epochs 30 --out runs/b0",
-  "fixres train efficientnet_b0 --width 0.5 --depth 0.5 --data pictures --resolution 64 --out runs/small",
-  "fixres train models/b0 --data pictures --learning-rate 0.01 --out runs/b0-more",
+  "fixres train efficientnet_b0 --recipe efficientnet --data imagenet --batch-size 256 --out runs/paper",
+  "fixres train --from models/b0 --freeze stem,blocks.0-3 --data flowers --learning-rate 0.01 --out runs/flowers",
+  "fixres train efficientnet_b0 --data pictures --resolution 64 --find-lr",
+  "fixres train --resume runs/b0",
 ]);
 
 export const trainCommand = cli
-  .withExifOrientation(cli.withEngine(base))
-  .argument("<arch>", "architecture, such as efficientnet_b0, or a model directory to train on from")
-  .requiredOption("--data <dir>", "directory with train/ and val/: folders a class, tars, Parquet, ... (docs/DATA.md)")
-  .requiredOption("--out <dir>", "directory of the run; one that is there goes on")
-  .option("--width <factor>", "multiplier of channels instead of the architecture's", cli.positiveNumber)
-  .option("--depth <factor>", "multiplier of repeats instead of the architecture's", cli.positiveNumber)
-  .option("--resolution <px>", "side of the training crops (default: the architecture's)", cli.positiveInteger)
-  .option("--test-resolution <px>", "resolution of the validation (default: the training's)", cli.positiveInteger)
-  .option("--crop-ratio <c>", "crop ratio of the validation (default: 0.875)", cli.positiveNumber)
-  .addOption(new Option("--interpolation <filter>", "resampling filter (default: bicubic)").choices(FILTERS))
-  .option("--epochs <n>", "epochs (default: 30)", cli.positiveInteger)
-  .option("--seed <n>", "seed of weights, order, crops and noise (default: 0)", cli.nonNegativeInteger)
-  .addOption(new Option("--optimizer <name>", "optimizer (default: sgd)").choices(OPTIMIZERS))
-  .option("--learning-rate <l>", "learning rate (default: 0.1 a batch of 64, in proportion)", cli.positiveNumber)
-  .addOption(new Option("--schedule <name>", "how the learning rate moves (default: cosine)").choices(SCHEDULES))
-  .option("--warmup-epochs <n>", "epochs of linear warm-up (default: 1)", cli.nonNegativeNumber)
-  .option("--decay-factor <f>", "schedules step and exponential: factor (default: 0.1)", cli.positiveNumber)
-  .option(
-    "--decay-epochs <n>",
-    "schedules step and exponential: every so many epochs (default: 30)",
-    cli.positiveNumber,
-  )
-  .option("--momentum <m>", "momentum (default: 0.9)", cli.fraction)
-  .option("--weight-decay <d>", "weight decay, not on norms and biases (default: 1e-5)", cli.nonNegativeNumber)
-  .option("--label-smoothing <s>", "label smoothing (default: 0.1)", cli.fraction)
-  .option("--dropout <p>", "dropout before the classifier (default: the architecture's)", cli.fraction)
-  .option("--drop-path <p>", "drop path at the last block, linear with depth (default: 0.2)", cli.fraction)
-  .option("--min-crop-area <a>", "least share of the area that a crop takes (default: 0.08)", cli.positiveNumber)
-  .option("--flip <p>", "probability of mirroring (default: 0.5)", cli.nonNegativeNumber)
-  .option("--cache-memory <GiB>", "decoded pictures to keep in memory", cli.nonNegativeNumber, 1)
-  .action(async (name: string, options: Options) => {
+  .withExifOrientation(cli.withEngine(withTrainOptions(base)))
+  .action(async (name: string | undefined, typed: TrainCommandOptions, command: Command) => {
     const { progress, signal } = cli.surroundings();
-    const data = await openSplits(options.data);
+    const config = await earlierConfig(typed);
+    const { request, out } = requestOf(name, typed, config);
+    const data = await openSplits(request.data);
     [...data.train.notes, ...data.val.notes].forEach(progress.note);
-    const model = await startingPoint(name, data, options);
-    const recipe = resolved(model, data, options);
-    const { testResolution = recipe.resolution, cropRatio, interpolation, exifOrientation } = options;
-    const test = { resolution: testResolution, cropRatio, interpolation, exifOrientation };
-    const preprocessing = cli.resolvedPreprocessing(model, test, progress);
-    const found = await train(model, data, recipe, preprocessing, {
-      directory: options.out,
-      device: options.device,
-      threads: options.threads,
-      cacheBytes: options.cacheMemory * 2 ** 30,
+    const { seed } = { seed: config?.options.seed ?? 0, ...typed };
+    const model = await startingPoint(request, data, seed, progress);
+    const options = resolvedOptions(
+      typed.recipe === undefined ? (config?.options ?? {}) : await recipe(typed.recipe),
+      givenOptions(typed, command),
+      { arch: model.arch, resolution: model.input.resolution, pictures: data.train.samples.length },
+    );
+    const surroundings = {
+      device: typed.device,
+      threads: typed.threads,
+      cacheBytes: typed.cacheMemory * 2 ** 30,
       signal,
       progress,
+    };
+    if (typed.findLr !== undefined) {
+      const steps = typed.findLr === true ? undefined : typed.findLr;
+      const found = await findLearningRate(model, data, options, { ...surroundings, steps });
+      cli.print(typed.json, found, () => ratesText(found));
+      return;
+    }
+    const { resolution = options.resolution, ...test } = request.test;
+    const preprocessing = cli.resolvedPreprocessing(model, { resolution, ...test }, progress);
+    const found = await train(model, data, options, preprocessing, {
+      ...surroundings,
+      directory: out!,
+      config: { format: "fixres-config-1", ...anywhere(request), options },
     });
-    cli.print(options.json, found, () =>
-      [
-        table(
-          ["epoch", "train loss", "train top-1", "val loss", "val top-1", "95% interval"],
-          found.epochs.map((row) => [
-            String(row.epoch),
-            row.trainLoss.toFixed(4),
-            cli.percent(row.trainTop1),
-            row.val.loss.toFixed(4),
-            cli.percent(row.val.top1),
-            cli.interval(row.val.ci95),
-          ]),
-        ),
-        `best: epoch ${found.best.epoch}, top-1 ${cli.percent(found.best.top1)} (${found.best.model}); last: ${found.model}`,
-      ].join("\n"),
-    );
+    cli.print(typed.json, found, () => resultText(found));
   });
 
-/** A fresh model of an architecture for the data's classes, or the model of a directory. */
-async function startingPoint(name: string, data: Splits, { width, depth, seed = 0 }: Options): Promise<EfficientNet> {
-  const isThere = (await stat(name).catch(() => null)) !== null;
-  if (ARCHITECTURES.includes(name) || !isThere)
-    return freshModel(architecture(name, { width, depth }), data.train.classes, seed);
-  const model = await loadModel(name);
-  if (!isEfficientNet(model))
+type Request = Omit<RunConfig, "format" | "options">;
+
+/** The configuration that `--config` or `--resume` names. */
+async function earlierConfig({ config, resume, recipe }: TrainCommandOptions): Promise<RunConfig | null> {
+  if (config !== undefined && resume !== undefined)
+    throw new RequestError("--config and --resume both name a configuration; give one of them.");
+  if (resume !== undefined && recipe !== undefined)
     throw new RequestError(
-      `"${name}" is an ONNX network of another family; it can be tuned (fixres tune), not trained.`,
+      "--resume goes on with a run as it was started; leave out --recipe, or begin another with --config.",
     );
-  checkClasses(data.train, expectedClasses(model));
-  // A model that was only initialised knows how many classes it has, not their names.
-  return { ...model, classes: data.train.classes };
+  const file = resume === undefined ? config : configOf(resume);
+  return file === undefined ? null : loadConfig(file);
 }
 
-function resolved(model: EfficientNet, data: Splits, options: Options): TrainOptions {
-  const { resolution = model.input.resolution, onBadImage } = options;
-  const defaults = defaultTrainOptions({ resolution, dropout: model.arch.dropout });
-  const batchSize = options.batchSize ?? Math.min(defaults.batchSize, data.train.samples.length);
-  const { epochs = defaults.epochs, warmupEpochs = Math.min(defaults.warmupEpochs, epochs) } = options;
-  const learningRate = options.learningRate ?? (defaults.learningRate * batchSize) / 64;
-  const given = Object.fromEntries(
-    Object.keys(defaults).flatMap((key) => {
-      const value = options[key as keyof Options];
-      return value === undefined ? [] : [[key, value]];
-    }),
-  );
-  return { ...defaults, ...given, resolution, batchSize, epochs, warmupEpochs, learningRate, onBadImage };
+/** What is to be trained on what, from the command line before the configuration. */
+function requestOf(
+  name: string | undefined,
+  typed: TrainCommandOptions,
+  config: RunConfig | null,
+): { request: Request; out: string | undefined } {
+  const { resume, out = resume, findLr } = typed;
+  if (resume !== undefined && out !== resume)
+    throw new RequestError(`--resume goes on in "${resume}", but --out is "${out}"; leave one of them out.`);
+  const data = typed.data ?? config?.data;
+  if (data === undefined) throw new RequestError("there are no pictures to train by; give --data.");
+  if (out === undefined && findLr === undefined)
+    throw new RequestError("there is no place for the run; give --out, or --resume for one that is there.");
+  const chosen = name !== undefined || typed.from !== undefined;
+  if (name !== undefined && typed.from !== undefined)
+    throw new RequestError(`both "${name}" and --from "${typed.from}" are to be trained; give one of them.`);
+  const model = chosen ? name : config?.model;
+  const from = chosen ? typed.from : config?.from;
+  if (model === undefined && from === undefined)
+    throw new RequestError(
+      "there is no network to train; give an architecture, such as efficientnet_b0, or --from a model.",
+    );
+  const earlier = chosen ? undefined : config;
+  return {
+    out,
+    request: {
+      model,
+      from,
+      width: typed.width ?? earlier?.width,
+      depth: typed.depth ?? earlier?.depth,
+      data,
+      test: {
+        resolution: typed.testResolution ?? config?.test.resolution,
+        cropRatio: typed.cropRatio ?? config?.test.cropRatio,
+        interpolation: typed.interpolation ?? config?.test.interpolation,
+        exifOrientation: typed.exifOrientation ?? config?.test.exifOrientation,
+      },
+    },
+  };
 }
+
+/** The request as it holds from any folder. */
+function anywhere(request: Request): Request {
+  const { model, from, data } = request;
+  return {
+    ...request,
+    model: model !== undefined && !ARCHITECTURES.includes(model) ? resolve(model) : model,
+    from: from === undefined ? undefined : resolve(from),
+    data: resolve(data),
+  };
+}
+
+/** The model to begin with: a fresh one of an architecture, one to train on from, or one with a fresh classifier. */
+async function startingPoint(request: Request, data: Splits, seed: number, progress: Progress): Promise<EfficientNet> {
+  const { model: name, from, width, depth } = request;
+  const { classes } = data.train;
+  if (from !== undefined) {
+    const model = forClasses(await trainable(from), classes, seed);
+    if (model.provenance.at(-1)?.part !== undefined)
+      progress.note(`"${from}" gets a fresh classifier for the ${classes.length} classes of "${request.data}"`);
+    return model;
+  }
+  const isThere = (await stat(name!).catch(() => null)) !== null;
+  if (ARCHITECTURES.includes(name!) || !isThere)
+    return freshModel(architecture(name!, { width, depth }), classes, seed);
+  const model = await trainable(name!);
+  checkClasses(data.train, expectedClasses(model));
+  // A model that was only initialised knows how many classes it has, not their names.
+  return { ...model, classes };
+}
+
+async function trainable(path: string): Promise<EfficientNet> {
+  const model = await loadModel(path);
+  if (isEfficientNet(model)) return model;
+  throw new RequestError(`"${path}" is an ONNX network of another family; it can be tuned (fixres tune), not trained.`);
+}
+
+/** What the command line says of the options of a run, among others. */
+function givenOptions(typed: TrainCommandOptions, command: Command): Partial<TrainOptions> {
+  const { resolution = [], onBadImage, ...rest } = typed;
+  // A configuration may have another action than the command's default.
+  const action = command.getOptionValueSource("onBadImage") === "default" ? {} : { onBadImage };
+  const last = resolution.at(-1);
+  const resolutions = last === undefined ? {} : { resolution: last, earlierResolutions: resolution.slice(0, -1) };
+  return { ...rest, ...resolutions, ...action };
+}
+
+function resultText({ epochs, best, model, kept }: TrainResult): string {
+  const rows = epochs.map((row) => [
+    String(row.epoch),
+    row.trainLoss.toFixed(4),
+    cli.percent(row.trainTop1),
+    row.val.loss.toFixed(4),
+    cli.percent(row.val.top1),
+    cli.interval(row.val.ci95),
+  ]);
+  return [
+    table(["epoch", "train loss", "train top-1", "val loss", "val top-1", "95% interval"], rows),
+    `best: epoch ${best.epoch}, top-1 ${cli.percent(best.top1)} (${best.model}); last: ${model}`,
+    ...(kept.length > 0 ? [`kept: ${kept.map((one) => one.model).join(", ")}`] : []),
+  ].join("\n");
+}
+
+/** A line for about every twentieth part of the ramp. */
+function ratesText({ points, lowest, suggestion }: FoundRate): string {
+  const every = Math.max(1, Math.floor(points.length / 20));
+  const shown = points.filter((_, i) => i % every === 0 || i === points.length - 1);
+  const rows = shown.map((point) => [short(point.learningRate), point.loss.toFixed(4), point.smoothed.toFixed(4)]);
+  return [
+    table(["learning rate", "loss", "smoothed"], rows),
+    `try --learning-rate ${short(suggestion)}, a tenth of ${short(lowest)}, where the smoothed loss is lowest`,
+  ].join("\n");
+}
+
+const short = (rate: number): string => String(Number(rate.toPrecision(3)));

@@ -38,6 +38,7 @@ export {
   readPicture,
 } from "./loader.js";
 export { openSource, type SourceOptions } from "./open.js";
+export { SAMPLINGS, type Sampling, sampledOrder } from "./sampling.js";
 export { pictureSizes } from "./sizes.js";
 export type { Sample, Samples, Source } from "./source.js";
 export { checkClasses, openParts, openSplit, openSplits, type SplitOptions, type Splits } from "./splits.js";

@@ -53,6 +53,22 @@ function expected(transform: LoadOptions["transform"], index: number, epoch = 0)
 }
 
 describe("loadBatches", () => {
+  it("transforms a picture anew that comes again in an order, and the first time as ever", async () => {
+    const source = await pictures(2);
+    const [batch] = await collect(source, { transform: train, order: Int32Array.of(1, 1, 0, 1) });
+    expect(row(batch!, 0)).toEqual(expected(train, 1));
+    expect(row(batch!, 2)).toEqual(expected(train, 0));
+    expect(row(batch!, 1)).not.toEqual(row(batch!, 0));
+    expect(row(batch!, 3)).not.toEqual(row(batch!, 1));
+    const [later] = await collect(source, {
+      transform: train,
+      order: Int32Array.of(1, 1, 0, 1),
+      start: 1,
+      batchSize: 3,
+    });
+    expect(row(later!, 0)).toEqual(row(batch!, 1));
+  });
+
   it("gives transformed pictures with labels, the last batch filled with black", async () => {
     const batches = await collect(await pictures(10));
     expect(batches.map(({ count, end }) => [count, end])).toEqual([

@@ -28,7 +28,7 @@ export interface LoadOptions {
   readonly epoch: number;
   /** Whether the order is random, by (seed, epoch), or the source's. */
   readonly shuffle: boolean;
-  /** The samples to take, by index, in this order; by `shuffle` unless given. */
+  /** The samples to take, by index, in this order; by `shuffle` unless given. One that comes again is transformed anew. */
   readonly order?: Int32Array;
   /** Position in the order at which to begin; 0 unless given. */
   readonly start?: number;
@@ -61,7 +61,7 @@ export interface Batch {
 /**
  * One epoch of batches, made ahead of the consumer. What waits is transformed already, so the memory is that of `ahead`
  * batches and of as many decoded pictures as are worked on at once, however large pictures are. A batch is a function
- * of the source, the options, seed and epoch: each sample's randomness comes from (seed, epoch, index), never from the
+ * of the source, the options, seed and epoch: each sample's randomness comes from (seed, epoch, index and how often it came before), never from the
  * order of arrival.
  * @throws {DataError} naming a picture that cannot be read, unless those are skipped
  * @throws {RequestError} if the batch size, `start` or `ahead` is not a whole number in range
@@ -73,9 +73,10 @@ export async function* loadBatches(source: Source, options: LoadOptions): AsyncG
   assertWhole("start", start, 0);
   assertWhole("number of batches ahead", ahead, 1);
   const rest = order.subarray(start);
+  const earlier = options.order === undefined ? null : earlierPlaces(order).subarray(start);
   // Rows whose bytes stand in a batch are written anew: collecting garbage of this size costs more than filling it.
   const free: Uint8Array[] = [];
-  const rows = inOrder(rest.length, (i) => makeRow(source, rest[i]!, options, free), {
+  const rows = inOrder(rest.length, (i) => makeRow(source, rest[i]!, earlier?.[i] ?? 0, options, free), {
     running: Math.max(2 * availableParallelism(), 4),
     waiting: ahead * batchSize,
   });
@@ -114,17 +115,28 @@ export function orderOf(
   return order;
 }
 
-/** The bytes [R, R, 3] of a sample, or why there are none. */
+/** How often each place's sample has stood in the order before it. */
+function earlierPlaces(order: Int32Array): Int32Array {
+  const seen = new Map<number, number>();
+  return order.map((index) => {
+    const count = seen.get(index) ?? 0;
+    seen.set(index, count + 1);
+    return count;
+  });
+}
+
+/** The bytes [R, R, 3] of a sample, or why there are none. @param again - how often it came before in this epoch */
 async function makeRow(
   source: Source,
   index: number,
+  again: number,
   { transform, seed, epoch, cache }: LoadOptions,
   free: Uint8Array[],
 ): Promise<Uint8Array | DataError> {
   try {
     const picture = await pictureOf(source, index, transform, cache);
     const row = free.pop() ?? new Uint8Array(transform.resolution ** 2 * 3);
-    transform.apply(picture, row, 0, random(seed, "sample", epoch, index));
+    transform.apply(picture, row, 0, random(seed, "sample", epoch, index, ...(again > 0 ? [again] : [])));
     return row;
   } catch (error) {
     if (error instanceof DataError) return error;

@@ -35,7 +35,9 @@ const InputSpec = z.object({
 export type InputSpec = z.infer<typeof InputSpec>;
 
 /** One thing that was done to make a model what it is; further facts stand beside `what`. */
-const Provenance = z.looseObject({ what: z.enum(["initialised", "imported", "trained", "tuned", "exported"]) });
+const Provenance = z.looseObject({
+  what: z.enum(["initialised", "imported", "trained", "tuned", "averaged", "exported"]),
+});
 export type Provenance = z.infer<typeof Provenance>;
 
 /** `model.json` of a model directory. */

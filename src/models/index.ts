@@ -7,6 +7,7 @@
  */
 
 export { type Anatomy, anatomyOf, type Classifier, type LastNorm } from "./anatomy.js";
+export { averageModels } from "./average.js";
 export { type Affine, type Normalized, pointwiseBatchNorm } from "./batch-norm.js";
 export { type FamilyRow, familyTable, multiplyAdds, networkMultiplyAdds, parameterCount } from "./cost.js";
 export {
@@ -37,7 +38,7 @@ export { modelFingerprint, parametersOfModel } from "./fingerprint.js";
 export { IMAGENET_IDS, IMAGENET_NAMES } from "./imagenet.js";
 export { type Imported, type ImportOptions, importModel } from "./import.js";
 export { inferenceGraph, inferenceProgram, possibleBatch, usualBatch, weightsOf, withWeights } from "./inference.js";
-export { initialWeights, isTrainable, parametersOf } from "./initialize.js";
+export { initialTensor, initialWeights, isTrainable, parametersOf } from "./initialize.js";
 export { type Inspection, inspectModel, type Part } from "./inspect.js";
 export type { BatchStatistics, Noise, TrainingBehaviour } from "./layers.js";
 export { SCHEMES, type SchemeName } from "./names.js";

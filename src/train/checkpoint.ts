@@ -19,6 +19,8 @@ const RunState = z.object({
   /** Length of the metrics file; what lies behind it belongs to steps that are done again. */
   metricsBytes: z.number().int(),
   best: z.object({ epoch: z.number().int(), top1: z.number() }).nullable(),
+  /** The best epochs by the run's metric, the best first: as many as are kept, at least that one. */
+  standing: z.array(z.object({ epoch: z.number().int(), value: z.number() })),
 });
 export type RunState = z.infer<typeof RunState>;
 
@@ -33,6 +35,7 @@ export const FRESH: RunState = {
   badPictures: 0,
   metricsBytes: 0,
   best: null,
+  standing: [],
 };
 
 /** Tensors by name as a session carries them: parameters, running statistics, optimizer slots. */
@@ -46,19 +49,25 @@ export async function saveCheckpoint(path: string, state: StateTensors, run: Run
   await writeSafetensors(path, tensors, { run: JSON.stringify(run) });
 }
 
-/** Reads a checkpoint. @throws {DataError} where it is damaged or holds other tensors than `names` */
-export async function loadCheckpoint(
-  path: string,
-  names: readonly string[],
-): Promise<{ state: StateTensors; run: RunState }> {
+/** A checkpoint that was read. */
+export interface Checkpoint {
+  readonly run: RunState;
+  /** Tensors of the state. @throws {DataError} where one of `names` is missing */
+  state(names: readonly string[]): StateTensors;
+}
+
+/** Reads a checkpoint. @throws {DataError} where it is damaged */
+export async function loadCheckpoint(path: string): Promise<Checkpoint> {
   const { tensors, metadata } = await readSafetensors(path);
   const run = RunState.safeParse(parsed(metadata.run));
-  const missing = names.filter((name) => !tensors.has(name));
-  if (!run.success || missing.length > 0) {
-    const fault = run.success ? `"${missing[0]}" is missing` : "its run state is malformed";
+  const fail = (fault: string): never => {
     throw new DataError(`checkpoint "${path}" does not belong to this run: ${fault}. Delete the run to begin anew.`);
-  }
-  return { state: Object.fromEntries(names.map((name) => [name, tensors.get(name)!.data])), run: run.data };
+  };
+  return {
+    run: run.success ? run.data : fail("its run state is malformed"),
+    state: (names) =>
+      Object.fromEntries(names.map((name) => [name, tensors.get(name)?.data ?? fail(`"${name}" is missing`)])),
+  };
 }
 
 function parsed(text: string | undefined): unknown {

@@ -3,9 +3,22 @@
  *
  * @module
  */
-export { correctCount, correctEach, crossEntropy, logLikelihoods } from "./loss.js";
+export { type AverageOptions, averageName, averageShare } from "./average.js";
+export { balancedWeights } from "./class-weights.js";
+export { configOf, loadConfig, type RunConfig } from "./config.js";
+export { type FindRateOptions, type FoundRate, findLearningRate, judged, type RatePoint } from "./find-rate.js";
+export { frozenParts, layerFactor, partOfNetwork, partsOf } from "./groups.js";
+export {
+  correctCount,
+  correctEach,
+  crossEntropy,
+  type LossOptions,
+  logLikelihoods,
+  type Mix,
+} from "./loss.js";
 export {
   adamw,
+  lamb,
   OPTIMIZERS,
   type Optimizer,
   type OptimizerName,
@@ -14,8 +27,22 @@ export {
   rmsprop,
   sgd,
 } from "./optimizers.js";
-export { checkTrainOptions, defaultTrainOptions, type TrainOptions } from "./options.js";
-export { type EpochResult, type TrainResult, type TrainSurroundings, train, trainingStep } from "./run.js";
+export {
+  CLASS_WEIGHTS,
+  checkTrainOptions,
+  defaultTrainOptions,
+  METRICS,
+  type Metric,
+  type TrainOptions,
+} from "./options.js";
+export { resolutionAt } from "./progressive.js";
+export { recipe } from "./recipe-file.js";
+export { type NamedRecipe, RECIPE_NAMES, RECIPES, type Recipe } from "./recipes.js";
+export { type Circumstances, resolvedOptions } from "./resolve.js";
+export { type EpochResult, type TrainResult, type TrainSurroundings, train } from "./run.js";
 export { sourceHash } from "./rundir.js";
 export { checkSchedule, learningRateAt, SCHEDULES, type Schedule, type ScheduleName } from "./schedule.js";
+export { isOver, type Placed, placed } from "./standing.js";
 export { initialState, STAT_DECAY, type StepGraph, type StepOptions, slotName, stepGraph } from "./step.js";
+export { type TrainingStepOptions, trainingStep } from "./training-step.js";
+export { forClasses } from "./transfer.js";

@@ -25,13 +25,13 @@ export interface Optimizer {
   readonly name: OptimizerName;
   readonly slots: readonly Slot[];
   readonly weightDecay: number;
-  /** What is fed at a step. @param step - from 1 @param learningRate - of this step */
+  /** What is fed at a step; `learningRate` is the only one that follows the rate. @param step - from 1 */
   scalars(step: number, learningRate: number): StepScalars;
   /** The parameter and the slots after the step. */
   update(b: GraphBuilder, update: Update): { parameter: Value; slots: Value[] };
 }
 
-export const OPTIMIZERS = ["sgd", "rmsprop", "adamw"] as const;
+export const OPTIMIZERS = ["sgd", "rmsprop", "adamw", "lamb"] as const;
 export type OptimizerName = (typeof OPTIMIZERS)[number];
 
 /** Options of all optimizers; each takes those that it has. */
@@ -41,7 +41,7 @@ export interface OptimizerOptions {
   /** RMSProp: weight of the old square average. */
   readonly decay?: number;
   readonly epsilon?: number;
-  /** AdamW: weights of the old first and second moments. */
+  /** AdamW and LAMB: weights of the old first and second moments. */
   readonly betas?: readonly [number, number];
 }
 
@@ -91,6 +91,32 @@ export function rmsprop({
   };
 }
 
+/** What Adam and its kin keep. */
+const MOMENTS: readonly Slot[] = [
+  { name: "firstMoment", initial: 0 },
+  { name: "secondMoment", initial: 0 },
+];
+
+/** What makes up for moments that start at 0. @param step - from 1 */
+const corrections = (step: number, [first, second]: readonly [number, number]): StepScalars => ({
+  firstCorrection: 1 / (1 - first ** step),
+  secondCorrection: 1 / Math.sqrt(1 - second ** step),
+});
+
+/** m = β₁ m + (1 - β₁) g; s = β₂ s + (1 - β₂) g²; the deviation is sqrt(s / (1 - β₂ᵗ)) + ε. */
+function moments(
+  b: GraphBuilder,
+  gradient: Value,
+  slots: readonly Value[],
+  scalars: Readonly<Record<string, Value>>,
+  betas: readonly [number, number],
+  epsilon: number,
+): { first: Value; second: Value; deviation: Value } {
+  const first = b.add(b.scale(slots[0]!, betas[0]), b.scale(gradient, 1 - betas[0]));
+  const second = b.add(b.scale(slots[1]!, betas[1]), b.scale(b.mul(gradient, gradient), 1 - betas[1]));
+  return { first, second, deviation: b.add(b.mul(b.sqrt(second), scalars.secondCorrection!), b.scalar(epsilon)) };
+}
+
 /**
  * Adam with decoupled weight decay (arXiv 1711.05101), as PyTorch has it: m = β₁ m + (1 - β₁) g; s = β₂ s + (1 - β₂) g²;
  * p = (1 - lr d) p - lr m / (1 - β₁ᵗ) / (sqrt(s / (1 - β₂ᵗ)) + ε).
@@ -98,24 +124,50 @@ export function rmsprop({
 export function adamw({ weightDecay = 0.01, betas = [0.9, 0.999], epsilon = 1e-8 }: OptimizerOptions = {}): Optimizer {
   return {
     name: "adamw",
-    slots: [
-      { name: "firstMoment", initial: 0 },
-      { name: "secondMoment", initial: 0 },
-    ],
+    slots: MOMENTS,
     weightDecay,
-    scalars: (step, learningRate) => ({
-      learningRate,
-      stepSize: learningRate / (1 - betas[0] ** step),
-      secondCorrection: 1 / Math.sqrt(1 - betas[1] ** step),
-    }),
+    scalars: (step, learningRate) => ({ learningRate, ...corrections(step, betas) }),
     update(b, { parameter, gradient, slots, scalars, weightDecay: d }) {
-      const first = b.add(b.scale(slots[0]!, betas[0]), b.scale(gradient, 1 - betas[0]));
-      const second = b.add(b.scale(slots[1]!, betas[1]), b.scale(b.mul(gradient, gradient), 1 - betas[1]));
-      const deviation = b.add(b.mul(b.sqrt(second), scalars.secondCorrection!), b.scalar(epsilon));
+      const { first, second, deviation } = moments(b, gradient, slots, scalars, betas, epsilon);
       const kept = d === 0 ? parameter : b.sub(parameter, b.mul(parameter, b.scale(scalars.learningRate!, d)));
-      return { parameter: b.sub(kept, b.div(b.mul(first, scalars.stepSize!), deviation)), slots: [first, second] };
+      const stepSize = b.mul(scalars.learningRate!, scalars.firstCorrection!);
+      return { parameter: b.sub(kept, b.div(b.mul(first, stepSize), deviation)), slots: [first, second] };
     },
   };
+}
+
+/**
+ * LAMB (arXiv 1904.00962, algorithm 2): Adam's corrected direction u = m / (1 - β₁ᵗ) / (sqrt(s / (1 - β₂ᵗ)) + ε) + d p, scaled so that
+ * each tensor moves in proportion to its own norm: p = p - lr (|p| / |u|) u. As the authors' code and timm have it, tensors without
+ * weight decay (norms and biases) move by u itself, and so does one whose norm or direction is zero.
+ */
+export function lamb({ weightDecay = 0.01, betas = [0.9, 0.999], epsilon = 1e-6 }: OptimizerOptions = {}): Optimizer {
+  return {
+    name: "lamb",
+    slots: MOMENTS,
+    weightDecay,
+    scalars: (step, learningRate) => ({ learningRate, ...corrections(step, betas) }),
+    update(b, { parameter, gradient, slots, scalars, weightDecay: d }) {
+      const { first, second, deviation } = moments(b, gradient, slots, scalars, betas, epsilon);
+      const adam = b.div(b.mul(first, scalars.firstCorrection!), deviation);
+      const direction = d === 0 ? adam : b.add(adam, b.scale(parameter, d));
+      const rate = d === 0 ? scalars.learningRate! : b.mul(scalars.learningRate!, trustRatio(b, parameter, direction));
+      return { parameter: b.sub(parameter, b.mul(direction, rate)), slots: [first, second] };
+    },
+  };
+}
+
+/** |p| / |u|, or 1 where either is zero. */
+function trustRatio(b: GraphBuilder, parameter: Value, direction: Value): Value {
+  const [p, u] = [norm(b, [parameter]), norm(b, [direction])];
+  const [zero, one] = [b.scalar(0), b.scalar(1)];
+  return b.where(b.greater(b.mul(p, u), zero), b.div(p, u), one);
+}
+
+/** The Euclidean norm of vectors as one, a scalar. */
+export function norm(b: GraphBuilder, vectors: readonly Value[]): Value {
+  const squares = vectors.map((v) => b.reduceSum(b.mul(v, v), { axes: [0] }));
+  return b.sqrt(squares.reduce((sum, square) => b.add(sum, square)));
 }
 
 /** The optimizer of a name. @throws {RequestError} for an unknown name */
@@ -127,6 +179,8 @@ export function optimizer(name: string, options: OptimizerOptions = {}): Optimiz
       return rmsprop(options);
     case "adamw":
       return adamw(options);
+    case "lamb":
+      return lamb(options);
     default:
       throw new RequestError(`optimizer "${name}" is unknown; choose one of ${OPTIMIZERS.join(", ")}.`);
   }

@@ -1,8 +1,15 @@
 import { z } from "zod";
-import { ON_BAD_IMAGE } from "../data/index.js";
+import { ON_BAD_IMAGE, SAMPLINGS } from "../data/index.js";
 import { RequestError } from "../errors.js";
 import { OPTIMIZERS, type Optimizer, optimizer } from "./optimizers.js";
 import { checkSchedule, SCHEDULES } from "./schedule.js";
+import { STAT_DECAY } from "./step.js";
+
+/** Metrics of the validation that can choose epochs. */
+export const METRICS = ["top1", "top5", "loss"] as const;
+export type Metric = (typeof METRICS)[number];
+
+export const CLASS_WEIGHTS = ["none", "balanced"] as const;
 
 /**
  * Everything that decides what a run computes, resolved; it is kept with the run as `options.json`, and a run goes on only
@@ -32,6 +39,34 @@ export const TrainOptions = z.strictObject({
   /** Probability of mirroring. */
   flip: z.number().min(0).max(1),
   onBadImage: z.enum(ON_BAD_IMAGE),
+  /** RMSProp: weight of the old square average. */
+  squareDecay: z.number().min(0).lt(1).default(0.9),
+  /** Added to the deviation that gradients are divided by; the optimizer's own if 0. */
+  epsilon: z.number().min(0).default(0),
+  /** Weight of the old running statistics of BatchNorm. */
+  statDecay: z.number().min(0).lt(1).default(STAT_DECAY),
+  /** Weight of the old moving average of the weights; none is kept if 0. */
+  averageDecay: z.number().min(0).lt(1).default(0),
+  /** The largest norm of all gradients together; no bound if 0. */
+  clipNorm: z.number().min(0).default(0),
+  /** Batches whose mean gradient makes one update. */
+  accumulate: z.number().int().min(1).max(1024).default(1),
+  /** Parts that stay as they are: `stem`, `blocks.0-3`, `blocks.2.1`, `head`. */
+  freeze: z.array(z.string()).default([]),
+  /** What the learning rate is multiplied by from each part to the one before it. */
+  layerDecay: z.number().gt(0).max(1).default(1),
+  /** How much a class counts in the loss: all alike, or in inverse proportion to its pictures. */
+  classWeights: z.enum(CLASS_WEIGHTS).default("none"),
+  /** Which pictures an epoch takes: each once, each class as often as the others, or a third of them three times. */
+  sampling: z.enum(SAMPLINGS).default("shuffled"),
+  /** What chooses epochs: the best, those that are kept, and when to stop. */
+  metric: z.enum(METRICS).default("top1"),
+  /** Epochs without a better one after which the run ends; it never does if 0. */
+  patience: z.number().int().min(0).default(0),
+  /** Models of the best epochs to keep, besides `best` and the last. */
+  keep: z.number().int().min(0).max(1000).default(0),
+  /** Resolutions before the last one, px; the epochs are divided evenly. */
+  earlierResolutions: z.array(z.number().int().min(16).max(2048)).default([]),
 });
 export type TrainOptions = z.infer<typeof TrainOptions>;
 
@@ -40,7 +75,7 @@ export type TrainOptions = z.infer<typeof TrainOptions>;
  * smoothing and drop path (arXiv 1905.11946, section 5.2), and torchvision's crops.
  */
 export function defaultTrainOptions({ resolution, dropout }: { resolution: number; dropout: number }): TrainOptions {
-  return {
+  return TrainOptions.parse({
     resolution,
     interpolation: "bicubic",
     batchSize: 64,
@@ -60,7 +95,7 @@ export function defaultTrainOptions({ resolution, dropout }: { resolution: numbe
     minCropArea: 0.08,
     flip: 0.5,
     onBadImage: "fail",
-  };
+  } satisfies z.input<typeof TrainOptions>);
 }
 
 /** Checks options from outside. @throws {RequestError} naming the option, its value and what is allowed */
@@ -75,5 +110,11 @@ export function checkTrainOptions(options: TrainOptions): TrainOptions {
   return result.data;
 }
 
-export const optimizerOf = ({ optimizer: name, momentum, weightDecay }: TrainOptions): Optimizer =>
-  optimizer(name, { momentum, weightDecay });
+export const optimizerOf = ({
+  optimizer: name,
+  momentum,
+  weightDecay,
+  squareDecay,
+  epsilon,
+}: TrainOptions): Optimizer =>
+  optimizer(name, { momentum, weightDecay, decay: squareDecay, ...(epsilon > 0 ? { epsilon } : {}) });

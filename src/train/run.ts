@@ -4,28 +4,36 @@ import {
   openPictureCache,
   type PictureCache,
   type Splits,
+  sampledOrder,
   type TestPreprocessing,
   trainTransform,
 } from "../data/index.js";
-import { FailedError, RequestError } from "../errors.js";
 import { type Evaluation, evaluate } from "../evaluate/index.js";
 import { percent } from "../format.js";
-import { type EfficientNet, efficientnet, isTrainable, normalized, parametersOf, saveModel } from "../models/index.js";
-import { GraphBuilder } from "../onnx/index.js";
+import { type EfficientNet, saveModel } from "../models/index.js";
 import { type Progress, silent } from "../progress.js";
 import { openSession, type Session, type SessionOptions } from "../runtime/index.js";
-import type { Tensor } from "../weights/index.js";
 import { FRESH, loadCheckpoint, type RunState, type StateTensors, saveCheckpoint } from "./checkpoint.js";
+import { weightsInLoss } from "./class-weights.js";
+import type { RunConfig } from "./config.js";
+import { checkFinite, checkLoss } from "./finite.js";
+import { stepsPerEpoch } from "./length.js";
 import { noiseFeeds } from "./noise.js";
 import { checkTrainOptions, optimizerOf, type TrainOptions } from "./options.js";
+import { resolutionAt } from "./progressive.js";
 import { openRun, type RunDirectory, type RunFile, sourceHash } from "./rundir.js";
 import { learningRateAt } from "./schedule.js";
-import { initialState, type StepGraph, stepGraph } from "./step.js";
+import { isOver, placed } from "./standing.js";
+import { initialState, type StepGraph } from "./step.js";
+import { trainedModel } from "./trained-model.js";
+import { trainingStep } from "./training-step.js";
 
 /** A run's surroundings, none of which changes what it computes. */
 export interface TrainSurroundings extends Pick<SessionOptions, "device" | "threads"> {
   /** Where the run is kept; a run that is there already goes on. */
   readonly directory: string;
+  /** Kept with the run as `config.json`, so that it can be gone on with by its directory alone. */
+  readonly config?: RunConfig;
   /** Bytes of decoded pictures to keep in memory; 1 GiB unless given. */
   readonly cacheBytes?: number;
   /** Seconds between checkpoints within an epoch; 60 unless given. */
@@ -50,15 +58,18 @@ export interface TrainResult {
   /** Directory of the model after the last epoch. */
   readonly model: string;
   readonly epochs: readonly EpochResult[];
+  /** The best epoch by the run's metric. */
   readonly best: { readonly epoch: number; readonly top1: number; readonly model: string };
+  /** Models of the best epochs that were kept, the best first. */
+  readonly kept: readonly { readonly epoch: number; readonly value: number; readonly model: string }[];
   /** Training pictures a second, of this part of the run; evaluation is not counted. */
   readonly imagesPerSecond: number;
   readonly seconds: number;
 }
 
 /**
- * Trains a model, from whatever weights it has, and keeps everything in a directory: `options.json`, `metrics.jsonl`,
- * `checkpoint.safetensors`, `model/` (last) and `best/`. A run that was stopped at any moment goes on when it is called
+ * Trains a model, from whatever weights it has, and keeps everything in a directory: `options.json`, `metrics.jsonl` and
+ * what follows from it (`metrics.csv`, TensorBoard's events), `checkpoint.safetensors`, `model/` (last) and `best/`. A run that was stopped at any moment goes on when it is called
  * again, and ends in the same bytes.
  * @throws {RequestError} for options that cannot be, or that are not those of the run in the directory
  * @throws {FailedError} where the loss is not finite; the last checkpoint stays
@@ -71,12 +82,7 @@ export async function train(
   surroundings: TrainSurroundings,
 ): Promise<TrainResult> {
   const resolved = checkTrainOptions(options);
-  const stepsPerEpoch = Math.floor(data.train.samples.length / resolved.batchSize);
-  if (stepsPerEpoch === 0) {
-    throw new RequestError(
-      `a batch of ${resolved.batchSize} is more than the ${data.train.samples.length} training pictures; choose at most that.`,
-    );
-  }
+  const steps = stepsPerEpoch(data.train, resolved);
   const { arch, classes, provenance } = model;
   const file: RunFile = {
     format: "fixres-run-1",
@@ -89,8 +95,8 @@ export async function train(
     data: sourceHash(data.train),
     options: resolved,
   };
-  const directory = await openRun(surroundings.directory, file);
-  const run = new Run(model, data, resolved, test, surroundings, directory, stepsPerEpoch);
+  const directory = await openRun(surroundings.directory, file, surroundings.config);
+  const run = new Run(model, data, resolved, test, surroundings, directory, steps);
   try {
     return await run.complete();
   } finally {
@@ -99,33 +105,11 @@ export async function train(
   }
 }
 
-/** The step graph of a model at a resolution, from pixels as bytes. */
-export function trainingStep(
-  { arch, classes, input, tensors }: Pick<EfficientNet, "arch" | "classes" | "input" | "tensors">,
-  options: TrainOptions,
-  batchNorm: "operator" | "primitive" = "operator",
-): StepGraph {
-  const b = new GraphBuilder();
-  const { batchSize, resolution, dropout, dropPath, labelSmoothing } = options;
-  const pixels = b.input("pixels", "uint8", [batchSize, resolution, resolution, 3]);
-  const labels = b.input("labels", "int32", [batchSize]);
-  const network = efficientnet(b, normalized(b, pixels, input), arch, {
-    classes: classes.length,
-    training: { batchStatistics: () => true, dropout, dropPath, batchNorm },
-  });
-  const ranks = new Map(parametersOf(arch, classes.length).map(({ name, shape }) => [name, shape.length]));
-  return stepGraph(b, network, [pixels], labels, (name) => tensors.get(name)!.data, {
-    optimizer: optimizerOf(options),
-    labelSmoothing,
-    trainable: isTrainable,
-    decays: (name) => ranks.get(name)! > 1,
-  });
-}
-
 /** One run under way: its session, its place, and what it has found. */
 class Run {
   private session: Session | null = null;
-  private readonly step: StepGraph;
+  private step: StepGraph | null = null;
+  private resolution = 0;
   private state: RunState = FRESH;
   private readonly cache: PictureCache;
   private readonly progress: Progress;
@@ -139,30 +123,33 @@ class Run {
     private readonly test: TestPreprocessing,
     private readonly surroundings: TrainSurroundings,
     private readonly directory: RunDirectory,
-    private readonly stepsPerEpoch: number,
+    private readonly steps: number,
   ) {
-    const { device, progress = silent, cacheBytes = 2 ** 30 } = surroundings;
-    // CUDA's kernel refuses training mode (microsoft/onnxruntime#16867).
-    this.step = trainingStep(model, options, device === undefined || device === "cpu" ? "operator" : "primitive");
+    const { progress = silent, cacheBytes = 2 ** 30 } = surroundings;
     this.cache = openPictureCache(cacheBytes);
     this.progress = progress;
   }
 
   async complete(): Promise<TrainResult> {
     const started = performance.now();
-    const { device, threads } = this.surroundings;
-    this.session = await openSession(this.step.program, { device, threads });
+    const { options, directory } = this;
     await this.begin();
-    while (this.state.epoch < this.options.epochs) {
+    while (!isOver(this.state.epoch, this.state.standing, options)) {
+      await this.useResolution(resolutionAt(options, this.state.epoch));
       await this.trainEpoch();
       await this.endEpoch();
     }
-    const { best } = this.state;
+    const { best, standing, epoch } = this.state;
+    if (epoch < options.epochs)
+      this.progress.note(
+        `stopped after epoch ${epoch}: none was better in ${options.metric} than epoch ${best!.epoch}`,
+      );
     return {
       run: this.surroundings.directory,
-      model: this.directory.model,
-      epochs: (await this.directory.epochs()) as EpochResult[],
-      best: { ...best!, model: this.directory.best },
+      model: directory.model,
+      epochs: (await directory.metrics.epochs()) as EpochResult[],
+      best: { ...best!, model: directory.best },
+      kept: (options.keep > 0 ? standing : []).map((one) => ({ ...one, model: directory.kept(one.epoch) })),
       imagesPerSecond: this.trainedPictures / (this.trainingMs / 1000),
       seconds: (performance.now() - started) / 1000,
     };
@@ -173,33 +160,53 @@ class Run {
   }
 
   private async begin(): Promise<void> {
-    let tensors: StateTensors = initialState(
-      this.step,
-      optimizerOf(this.options),
-      (name) => this.model.tensors.get(name)!.data,
-    );
-    if (this.directory.resumed) {
-      const found = await loadCheckpoint(this.directory.checkpoint, this.step.state);
-      tensors = found.state;
+    const { directory, options, model } = this;
+    const found = directory.resumed ? await loadCheckpoint(directory.checkpoint) : null;
+    if (found !== null) {
       this.state = found.run;
       this.progress.note(`goes on after step ${this.state.step} (epoch ${this.state.epoch + 1})`);
     }
-    await this.directory.rewindMetrics(this.state.metricsBytes);
-    await this.session!.setState(tensors);
+    await directory.metrics.rewind(this.state.metricsBytes);
+    await directory.keepOnly(options.keep > 0 ? this.state.standing.map(({ epoch }) => epoch) : []);
+    await this.useResolution(resolutionAt(options, this.state.epoch), (step) =>
+      found === null
+        ? initialState(step, optimizerOf(options), (name) => model.tensors.get(name)!.data)
+        : found.state(step.state),
+    );
+  }
+
+  /** Makes ready for a resolution: a step graph and session of its own, which take over the state. */
+  private async useResolution(resolution: number, start?: (step: StepGraph) => StateTensors): Promise<void> {
+    if (resolution === this.resolution) return;
+    const { model, options, data, surroundings } = this;
+    const { device, threads } = surroundings;
+    const step = trainingStep(model, options, {
+      resolution,
+      batchNorm: device === undefined || device === "cpu" ? "operator" : "primitive",
+      classWeights: weightsInLoss(options, data.train),
+    });
+    const state = start === undefined ? await this.session!.getState() : start(step);
+    await this.session?.dispose();
+    this.session = await openSession(step.program, { device, threads });
+    await this.session.setState(state);
+    this.step = step;
+    this.resolution = resolution;
+    if (options.earlierResolutions.length > 0)
+      this.progress.note(`epoch ${this.state.epoch + 1}: crops of ${resolution} pixels`);
   }
 
   private async trainEpoch(): Promise<void> {
-    const { batchSize, epochs, seed, onBadImage, resolution, interpolation, minCropArea, flip } = this.options;
+    const { batchSize, epochs, seed, onBadImage, interpolation, minCropArea, flip, sampling } = this.options;
     const { signal, checkpointSeconds = 60 } = this.surroundings;
     const { epoch } = this.state;
-    const total = this.stepsPerEpoch * batchSize;
+    const total = this.steps * batchSize;
     const done = this.state.stepInEpoch * batchSize;
     const task = this.progress.start(`epoch ${epoch + 1}/${epochs}`, total, "pictures", done);
     let saved = performance.now();
     try {
       const batches = loadBatches(this.data.train, {
         transform: trainTransform({
-          resolution,
+          resolution: this.resolution,
           interpolation,
           scale: [minCropArea, 1],
           flip,
@@ -209,6 +216,7 @@ class Run {
         seed,
         epoch,
         shuffle: true,
+        order: sampledOrder(this.data.train, sampling, { seed, epoch }),
         start: this.state.position,
         dropLast: true,
         onBadImage,
@@ -237,17 +245,14 @@ class Run {
     const started = performance.now();
     const step = state.step + 1;
     const learningRate = this.learningRate();
-    const scalars = Object.entries(optimizerOf(options).scalars(step, learningRate)).map(
-      ([name, value]) => [`step/${name}`, Float32Array.of(value)] as const,
-    );
     const { loss, correct } = await this.session!.run({
       pixels,
       labels,
-      ...Object.fromEntries(scalars),
-      ...noiseFeeds(this.step.noise, options.seed, step),
+      ...this.step!.scalars(step, learningRate),
+      ...noiseFeeds(this.step!.noise, options.seed, step),
     });
     const value = Number(loss![0]);
-    if (!Number.isFinite(value)) throw diverged(`the loss is ${value}`, step, learningRate);
+    checkLoss(value, step, learningRate);
     this.state = {
       ...state,
       step,
@@ -260,7 +265,7 @@ class Run {
     };
     this.trainedPictures += options.batchSize;
     this.trainingMs += performance.now() - started;
-    const metricsBytes = await this.directory.logMetrics({
+    const metricsBytes = await this.directory.metrics.log({
       kind: "step",
       step,
       epoch: state.epoch + 1,
@@ -272,16 +277,17 @@ class Run {
 
   private learningRate(): number {
     const { epoch, stepInEpoch } = this.state;
-    return learningRateAt({ ...this.options, name: this.options.schedule }, epoch + stepInEpoch / this.stepsPerEpoch);
+    return learningRateAt({ ...this.options, name: this.options.schedule }, epoch + stepInEpoch / this.steps);
   }
 
   /** Evaluates, writes the models, and only then the checkpoint: a run killed between them does the same again. */
   private async endEpoch(): Promise<void> {
-    const { state, surroundings, options } = this;
+    const { state, surroundings, options, directory } = this;
     const epoch = state.epoch + 1;
     const tensors = await this.session!.getState();
     checkFinite(tensors, state.step, this.learningRate());
-    const trained = this.trainedModel(tensors, epoch);
+    const training = { source: this.data.train, options, test: this.test };
+    const trained = trainedModel(this.model, tensors, epoch, training);
     const { top1, top5, loss, n, ci95 } = await evaluate(trained, this.data.val, {
       preprocessing: this.test,
       batchSize: options.batchSize,
@@ -301,13 +307,17 @@ class Run {
       badPictures: state.badPictures,
       val: { top1, top5, loss, n, ci95 },
     };
-    const metricsBytes = await this.directory.logMetrics({ kind: "epoch", ...result });
-    const improved = state.best === null || top1 > state.best.top1;
-    if (improved) await saveModel(this.directory.best, trained);
-    if (epoch === options.epochs) await saveModel(this.directory.model, trained);
+    const metricsBytes = await directory.metrics.log({ kind: "epoch", step: state.step, ...result });
+    const one = { epoch, value: result.val[options.metric] };
+    const standing = placed(state.standing, one, options.metric, options.keep);
+    const improved = standing[0]!.epoch === epoch;
+    if (improved) await saveModel(directory.best, trained);
+    if (options.keep > 0 && standing.includes(one)) await saveModel(directory.kept(epoch), trained);
+    if (isOver(epoch, standing, options)) await saveModel(directory.model, trained);
     const best = improved ? { epoch, top1 } : state.best;
-    this.state = { ...FRESH, step: state.step, epoch, metricsBytes, best };
-    await saveCheckpoint(this.directory.checkpoint, tensors, this.state);
+    this.state = { ...FRESH, step: state.step, epoch, metricsBytes, best, standing };
+    await saveCheckpoint(directory.checkpoint, tensors, this.state);
+    if (options.keep > 0) await directory.keepOnly(standing.map((kept) => kept.epoch));
     this.progress.note(
       `epoch ${epoch}/${options.epochs}: train loss ${result.trainLoss.toFixed(3)}, top-1 ${percent(result.trainTop1)}; validation loss ${loss.toFixed(3)}, top-1 ${percent(top1)}`,
     );
@@ -318,31 +328,4 @@ class Run {
     checkFinite(tensors, this.state.step, this.learningRate());
     await saveCheckpoint(this.directory.checkpoint, tensors, this.state);
   }
-
-  private trainedModel(state: StateTensors, epoch: number): EfficientNet {
-    const tensors = new Map<string, Tensor>();
-    for (const [name, tensor] of this.model.tensors) tensors.set(name, { ...tensor, data: state[name] ?? tensor.data });
-    const { resolution, batchSize, optimizer, learningRate, seed } = this.options;
-    const done = { what: "trained" as const, epoch, resolution, batchSize, optimizer, learningRate, seed };
-    const pictures = { pictures: this.data.train.samples.length, data: sourceHash(this.data.train) };
-    return {
-      ...this.model,
-      tensors,
-      input: { ...this.model.input, ...this.test },
-      provenance: [...this.model.provenance, { ...done, ...pictures }],
-    };
-  }
 }
-
-/** A state that holds NaN or infinity must not take a good checkpoint's place. */
-function checkFinite(tensors: StateTensors, step: number, learningRate: number): void {
-  for (const [name, data] of Object.entries(tensors)) {
-    if ((data as Float32Array).some((value) => !Number.isFinite(value)))
-      throw diverged(`"${name}" is no longer finite`, step, learningRate);
-  }
-}
-
-const diverged = (what: string, step: number, learningRate: number): FailedError =>
-  new FailedError(
-    `${what} at step ${step} (learning rate ${Number(learningRate.toPrecision(3))}); the run is stopped, and its last good checkpoint stays. Try a lower learning rate or a longer warm-up.`,
-  );

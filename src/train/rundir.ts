@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
-import { mkdir, open, readFile, truncate } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { z } from "zod";
 import type { Source } from "../data/index.js";
 import { RequestError } from "../errors.js";
 import { exists, readJson, writeFileAtomic } from "../files.js";
+import { type RunConfig, saveConfig } from "./config.js";
+import { type Metrics, openMetrics } from "./metrics.js";
 import { TrainOptions } from "./options.js";
 
 /** What a run was started with; it goes on only with the same. */
@@ -30,19 +32,21 @@ export function sourceHash({ samples }: Source): string {
   return hash.digest("hex").slice(0, 16);
 }
 
+/** Folder of the models that are kept for being among the best. */
+const EPOCHS = "epochs";
+
 /** The files of a run. */
 export interface RunDirectory {
   readonly checkpoint: string;
   readonly model: string;
   readonly best: string;
+  /** Directory of the model after an epoch, from 1, that is kept for being among the best. */
+  kept(epoch: number): string;
+  /** Removes the models of all other epochs. */
+  keepOnly(epochs: readonly number[]): Promise<void>;
   /** True where a checkpoint to go on from is there. */
   readonly resumed: boolean;
-  /** Drops metrics behind a length, which steps that are done again will write anew. */
-  rewindMetrics(bytes: number): Promise<void>;
-  /** Appends a line of JSON. @returns the file's length after it */
-  logMetrics(line: Readonly<Record<string, unknown>>): Promise<number>;
-  /** The lines of the metrics that tell of whole epochs. */
-  epochs(): Promise<unknown[]>;
+  readonly metrics: Metrics;
   close(): Promise<void>;
 }
 
@@ -50,7 +54,7 @@ export interface RunDirectory {
  * Opens the directory of a run, or makes it.
  * @throws {RequestError} where it belongs to a run with other options, each of which is named
  */
-export async function openRun(directory: string, run: RunFile): Promise<RunDirectory> {
+export async function openRun(directory: string, run: RunFile, config?: RunConfig): Promise<RunDirectory> {
   const file = join(directory, "options.json");
   if (await exists(file)) {
     const earlier = await readJson(file, RunFile, "run");
@@ -62,26 +66,26 @@ export async function openRun(directory: string, run: RunFile): Promise<RunDirec
     }
   } else {
     await mkdir(directory, { recursive: true });
+    // The options last: with them a run is there.
+    if (config !== undefined) await saveConfig(directory, config);
     await writeFileAtomic(file, `${JSON.stringify(run, null, 2)}\n`);
   }
+  const kept = (epoch: number): string => join(directory, EPOCHS, String(epoch).padStart(4, "0"));
   const checkpoint = join(directory, "checkpoint.safetensors");
-  const metrics = join(directory, "metrics.jsonl");
-  const handle = await open(metrics, "a");
+  const metrics = await openMetrics(directory);
   return {
     checkpoint,
     model: join(directory, "model"),
     best: join(directory, "best"),
+    kept,
+    async keepOnly(epochs) {
+      const wanted = new Set(epochs.map((epoch) => basename(kept(epoch))));
+      for (const name of await readdir(join(directory, EPOCHS)).catch(() => []))
+        if (!wanted.has(name)) await rm(join(directory, EPOCHS, name), { recursive: true });
+    },
     resumed: await exists(checkpoint),
-    rewindMetrics: (bytes) => truncate(metrics, bytes),
-    async logMetrics(line) {
-      await handle.appendFile(`${JSON.stringify(line)}\n`);
-      return (await handle.stat()).size;
-    },
-    async epochs() {
-      const lines = (await readFile(metrics, "utf8")).split("\n").filter((line) => line !== "");
-      return lines.map((line) => JSON.parse(line) as { kind: string }).filter(({ kind }) => kind === "epoch");
-    },
-    close: () => handle.close(),
+    metrics,
+    close: () => metrics.close(),
   };
 }
 

@@ -109,7 +109,7 @@ describe("a training step", () => {
   it("computes the same with BatchNorm in primitive operators", async () => {
     const after = await Promise.all(
       (["operator", "primitive"] as const).map(async (form) => {
-        const step = trainingStep(model, options, form);
+        const step = trainingStep(model, options, { batchNorm: form });
         const session = await openSession(step.program, { where: "here", threads: 1 });
         await session.setState(initialState(step, optimizer("sgd"), weights));
         const { loss } = await session.run({ ...batch, "step/learningRate": Float32Array.of(0.1) });
@@ -143,5 +143,68 @@ describe("a training step", () => {
       "bn2.running_mean",
       "bn2.running_var",
     ]);
+  });
+
+  it("moves nothing of frozen parts, whose norms keep their statistics, and averages what moves", async () => {
+    const own = { ...options, freeze: ["stem", "blocks.0-4"], averageDecay: 0.9, accumulate: 2 };
+    const step = trainingStep(model, own);
+    expect(
+      step.state.filter((name) => /conv_stem|\bbn1\.|blocks\.[0-4]/.test(name) && !/blocks\.[56]/.test(name)),
+    ).toEqual([]);
+    const moving = step.state.filter((name) => !/^(optimizer|gathered|average)/.test(name));
+    expect(moving).toContain("blocks.5.0.bn1.running_mean");
+    expect(step.state.filter((name) => name.startsWith("average/"))).toEqual(moving.map((name) => `average/${name}`));
+    expect(step.trained).toContain("blocks.5.0.conv_pw.weight");
+    const session = await openSession(step.program, { where: "here", threads: 1 });
+    await session.setState(initialState(step, optimizer("sgd"), weights));
+    await session.run({ ...batch, ...step.scalars(1, 0.1) });
+    const before = await session.getState();
+    expect(before["classifier.weight"]).toEqual(weights("classifier.weight"));
+    await session.run({ ...batch, ...step.scalars(2, 0.1) });
+    const after = await session.getState();
+    await session.dispose();
+    expect(after["classifier.weight"]).not.toEqual(weights("classifier.weight"));
+    expect((after["gathered/classifier.weight"] as Float32Array).every((v) => v === 0)).toBe(true);
+  });
+
+  it("is the same from small batches that gather as from a large one, where no norm follows the batch", async () => {
+    const run = async (batchSize: number): Promise<Record<string, TypedArray>> => {
+      const b = new GraphBuilder();
+      const x = b.input("x", "float32", [batchSize, 3, 32, 32]);
+      const labels = b.input("labels", "int32", [batchSize]);
+      const training: TrainingBehaviour = { batchStatistics: () => false, dropout: 0, dropPath: 0 };
+      const network = efficientnet(b, x, ARCH, { classes: 3, training });
+      const own = optimizer("sgd");
+      const accumulate = 6 / batchSize;
+      const step = stepGraph(b, network, [x], labels, weights, {
+        optimizer: own,
+        labelSmoothing: 0.1,
+        trainable: (name) => !name.includes("running_"),
+        clipNorm: 1,
+        accumulate,
+      });
+      const session = await openSession(step.program, { where: "here", threads: 1 });
+      await session.setState(initialState(step, own, weights));
+      for (let i = 1; i <= 2 * accumulate; i++) {
+        const first = ((i - 1) % accumulate) * batchSize;
+        const pixels = Float32Array.from(batch.pixels, (v) => v / 128 - 1);
+        await session.run({
+          x: pixels.subarray(first * 3072, (first + batchSize) * 3072),
+          labels: batch.labels.subarray(first, first + batchSize),
+          ...step.scalars(i, 0.1),
+        });
+      }
+      const state = await session.getState();
+      await session.dispose();
+      return state;
+    };
+    const [large, small] = [await run(6), await run(2)];
+    for (const name of ["conv_stem.weight", "blocks.3.0.conv_pw.weight", "classifier.weight"]) {
+      const [a, b] = [large[name] as Float32Array, small[name] as Float32Array];
+      a.forEach((v, i) => {
+        expect(Math.abs(v - b[i]!), name).toBeLessThan(1e-5 * Math.max(1, Math.abs(v)));
+      });
+      expect(a).not.toEqual(weights(name));
+    }
   });
 });

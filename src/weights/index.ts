@@ -24,4 +24,5 @@ export {
 } from "./safetensors.js";
 export type { LazyTensor, WeightSource } from "./source.js";
 export type { Tensor, TensorPlace, Tensors } from "./tensor.js";
+export { maskedChecksum } from "./tensorflow/checksum.js";
 export { openUnread } from "./unread.js";

@@ -1,0 +1,131 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { FILTERS, SAMPLINGS } from "../data/index.js";
+import { CLASS_WEIGHTS, METRICS, OPTIMIZERS, RECIPE_NAMES, SCHEDULES, type TrainOptions } from "../train/index.js";
+import * as cli from "./options.js";
+
+/** The options of `train` as they are typed; what decides the result has the names of `TrainOptions`. */
+export interface TrainCommandOptions
+  extends cli.EngineOptions,
+    Partial<Omit<TrainOptions, "resolution" | "earlierResolutions" | "onBadImage" | "batchSize">> {
+  readonly data?: string;
+  readonly out?: string;
+  readonly recipe?: string;
+  readonly config?: string;
+  readonly resume?: string;
+  readonly from?: string;
+  readonly width?: number;
+  readonly depth?: number;
+  /** The earlier ones, and the last. */
+  readonly resolution?: readonly number[];
+  readonly testResolution?: number;
+  readonly cropRatio?: number;
+  readonly exifOrientation?: boolean;
+  readonly cacheMemory: number;
+  /** Steps, or true for their usual number. */
+  readonly findLr?: number | true;
+}
+
+/** Resolutions in the order of the run, such as 128:160:192. */
+function resolutions(text: string): number[] {
+  try {
+    return text.split(":").map(cli.positiveInteger);
+  } catch {
+    throw new InvalidArgumentError(
+      "Give a resolution, such as 224, or some from the first to the last, such as 128:160:192.",
+    );
+  }
+}
+
+const names = (text: string): string[] => text.split(",").filter((name) => name !== "");
+
+/** A factor above 0 and up to 1. */
+function share(text: string): number {
+  const value = cli.positiveNumber(text);
+  if (value > 1) throw new InvalidArgumentError("Give a number above 0 and up to 1.");
+  return value;
+}
+
+/** What the run is about: model, data, and where the options come from. */
+const withSubject = (to: Command): Command =>
+  to
+    .argument("[arch]", "architecture, such as efficientnet_b0, or a model directory to train on from")
+    .option("--data <dir>", "directory with train/ and val/: folders a class, tars, Parquet, ... (docs/DATA.md)")
+    .option("--out <dir>", "directory of the run; one that is there goes on")
+    .option("--recipe <name|file>", `options by name (${RECIPE_NAMES.join(", ")}), or from a JSON or YAML file`)
+    .option("--config <file>", "all that a run was started with, from its config.json")
+    .option("--resume <dir>", "go on with a run by its own config.json")
+    .option("--from <model>", "model to transfer: it gets a fresh classifier where the data have other classes")
+    .option("--width <factor>", "multiplier of channels instead of the architecture's", cli.positiveNumber)
+    .option("--depth <factor>", "multiplier of repeats instead of the architecture's", cli.positiveNumber);
+
+const withPictures = (to: Command): Command =>
+  to
+    .option(
+      "--resolution <px>",
+      "side of the training crops, or several from first to last, 128:160:192 (default: the architecture's)",
+      resolutions,
+    )
+    .option("--test-resolution <px>", "resolution of the validation (default: the training's)", cli.positiveInteger)
+    .option("--crop-ratio <c>", "crop ratio of the validation (default: 0.875)", cli.positiveNumber)
+    .addOption(new Option("--interpolation <filter>", "resampling filter (default: bicubic)").choices(FILTERS))
+    .option("--min-crop-area <a>", "least share of the area that a crop takes (default: 0.08)", cli.positiveNumber)
+    .option("--flip <p>", "probability of mirroring (default: 0.5)", cli.nonNegativeNumber)
+    .addOption(
+      new Option(
+        "--sampling <how>",
+        "an epoch's pictures: each once, classes alike, or a third three times (default: shuffled)",
+      ).choices(SAMPLINGS),
+    );
+
+const withOptimizer = (to: Command): Command =>
+  to
+    .option("--epochs <n>", "epochs (default: 30)", cli.positiveInteger)
+    .option("--seed <n>", "seed of weights, order, crops and noise (default: 0)", cli.nonNegativeInteger)
+    .addOption(new Option("--optimizer <name>", "optimizer (default: sgd)").choices(OPTIMIZERS))
+    .option("--learning-rate <l>", "learning rate (default: 0.1 an update of 64, in proportion)", cli.positiveNumber)
+    .addOption(new Option("--schedule <name>", "how the learning rate moves (default: cosine)").choices(SCHEDULES))
+    .option("--warmup-epochs <n>", "epochs of linear warm-up (default: 1)", cli.nonNegativeNumber)
+    .option("--decay-factor <f>", "schedules step and exponential: factor (default: 0.1)", cli.positiveNumber)
+    .option(
+      "--decay-epochs <n>",
+      "schedules step and exponential: every so many epochs (default: 30)",
+      cli.positiveNumber,
+    )
+    .option("--momentum <m>", "momentum (default: 0.9)", cli.fraction)
+    .option("--square-decay <d>", "rmsprop: weight of the old square average (default: 0.9)", cli.fraction)
+    .option("--epsilon <e>", "rmsprop, adamw, lamb: epsilon (default: the optimizer's own)", cli.positiveNumber)
+    .option("--weight-decay <d>", "weight decay, not on norms and biases (default: 1e-5)", cli.nonNegativeNumber)
+    .option("--clip-norm <c>", "largest norm of all gradients together (default: no bound)", cli.nonNegativeNumber)
+    .option("--accumulate <k>", "batches whose mean gradient makes an update (default: 1)", cli.positiveInteger)
+    .option("--freeze <parts>", "what stays as it is: stem, blocks.0-3, blocks.2.1, head; by commas", names)
+    .option("--layer-decay <f>", "factor of the learning rate from each block to the one before (default: 1)", share);
+
+const withModel = (to: Command): Command =>
+  to
+    .option("--label-smoothing <s>", "label smoothing (default: 0.1)", cli.fraction)
+    .addOption(
+      new Option(
+        "--class-weights <how>",
+        "weight of classes in the loss: balanced is inverse to their pictures (default: none)",
+      ).choices(CLASS_WEIGHTS),
+    )
+    .option("--dropout <p>", "dropout before the classifier (default: the architecture's)", cli.fraction)
+    .option("--drop-path <p>", "drop path at the last block, linear with depth (default: 0.2)", cli.fraction)
+    .option("--stat-decay <d>", "weight of BatchNorm's old running statistics (default: 0.9)", cli.fraction)
+    .option(
+      "--average-decay <d>",
+      "keep a moving average of the weights, such as 0.9999 (default: none)",
+      cli.fraction,
+    );
+
+const withChoice = (to: Command): Command =>
+  to
+    .addOption(new Option("--metric <name>", "what chooses the best epoch (default: top1)").choices(METRICS))
+    .option("--patience <n>", "stop after so many epochs without a better one (default: never)", cli.nonNegativeInteger)
+    .option("--keep <n>", "keep the models of the n best epochs (default: 0)", cli.nonNegativeInteger)
+    .option("--find-lr [steps]", "try learning rates over so many steps, and train nothing (100)", cli.positiveInteger)
+    .option("--cache-memory <GiB>", "decoded pictures to keep in memory", cli.nonNegativeNumber, 1);
+
+/** Adds all that `train` takes. */
+export const withTrainOptions = (to: Command): Command =>
+  [withSubject, withPictures, withOptimizer, withModel, withChoice].reduce((command, add) => add(command), to);

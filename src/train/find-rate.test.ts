@@ -1,0 +1,41 @@
+import { expect, it } from "vitest";
+import { openFolder } from "../data/index.js";
+import { RequestError } from "../errors.js";
+import { architecture, freshModel } from "../models/index.js";
+import { encoded, folderOf, pattern } from "../pictures.testing.js";
+import { defaultTrainOptions, findLearningRate, judged, type RatePoint } from "./index.js";
+
+const model = freshModel(architecture("efficientnet_b0", { width: 0.25, depth: 0.25 }), ["a", "b"], 0);
+const options = { ...defaultTrainOptions({ resolution: 32, dropout: 0 }), batchSize: 4, accumulate: 2 };
+
+async function source() {
+  const files: Record<string, Uint8Array> = {};
+  for (let i = 0; i < 8; i++) files[`${i % 2 ? "a" : "b"}/${i}.png`] = await encoded(pattern(32 + i, 40));
+  return openFolder(await folderOf(files));
+}
+
+it("ramps the rate exponentially over updates, however few batches an epoch has, and ends where the loss diverges", async () => {
+  const train = await source();
+  const few = await findLearningRate(model, { train }, options, { steps: 5, range: [1e-5, 1e-1], threads: 1 });
+  few.points.forEach(({ learningRate }, i) => {
+    expect(learningRate / 10 ** (i - 5)).toBeCloseTo(1, 9);
+  });
+  expect(few.points).toHaveLength(5);
+  expect(few.points[0]!.smoothed).toBe(few.points[0]!.loss);
+  const many = await findLearningRate(model, { train }, options, { steps: 40, range: [1e-2, 1e6], threads: 1 });
+  expect(many.points.length).toBeLessThan(40);
+});
+
+it("suggests a tenth of the rate with the lowest smoothed loss", () => {
+  const points: RatePoint[] = [3, 2, 1, 4, Number.NaN].map((smoothed, i) => ({
+    learningRate: 10 ** i,
+    loss: 0,
+    smoothed,
+  }));
+  expect(judged(points)).toEqual({ points, lowest: 100, suggestion: 10 });
+});
+
+it("wants a batch of pictures", async () => {
+  const train = await source();
+  await expect(findLearningRate(model, { train }, { ...options, batchSize: 9 }, {})).rejects.toThrow(RequestError);
+});

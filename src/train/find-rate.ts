@@ -1,0 +1,130 @@
+import { loadBatches, openPictureCache, type Splits, sampledOrder, trainTransform } from "../data/index.js";
+import { DataError } from "../errors.js";
+import type { EfficientNet } from "../models/index.js";
+import { silent } from "../progress.js";
+import { openSession } from "../runtime/index.js";
+import { weightsInLoss } from "./class-weights.js";
+import { stepsPerEpoch } from "./length.js";
+import { noiseFeeds } from "./noise.js";
+import { checkTrainOptions, optimizerOf, type TrainOptions } from "./options.js";
+import type { TrainSurroundings } from "./run.js";
+import { initialState } from "./step.js";
+import { trainingStep } from "./training-step.js";
+
+/** The loss under a learning rate, of one update of the ramp. */
+export interface RatePoint {
+  readonly learningRate: number;
+  readonly loss: number;
+  /** Mean of the losses up to this one, by weights that fall with their age. */
+  readonly smoothed: number;
+}
+
+export interface FoundRate {
+  readonly points: readonly RatePoint[];
+  /** The rate with the lowest smoothed loss. */
+  readonly lowest: number;
+  /** A tenth of it: at the lowest loss the rate has begun to be too much. */
+  readonly suggestion: number;
+}
+
+export interface FindRateOptions extends Omit<TrainSurroundings, "directory" | "checkpointSeconds"> {
+  /** Updates of the ramp; 100 unless given. */
+  readonly steps?: number;
+  /** Its first and last learning rate; 1e-6 to 10 unless given. */
+  readonly range?: readonly [number, number];
+}
+
+/** The ramp ends where the smoothed loss is so many times the lowest one. */
+const DIVERGED = 4;
+
+/**
+ * The learning-rate range test (Smith, arXiv 1506.01186, section 3.3): trains a model under rates that grow exponentially from update
+ * to update, and keeps nothing but the losses.
+ * @throws {RequestError} for options that cannot be
+ */
+export async function findLearningRate(
+  model: EfficientNet,
+  { train }: Pick<Splits, "train">,
+  options: TrainOptions,
+  {
+    steps = 100,
+    range = [1e-6, 10],
+    device,
+    threads,
+    cacheBytes = 2 ** 30,
+    signal,
+    progress = silent,
+  }: FindRateOptions,
+): Promise<FoundRate> {
+  // The average of the weights plays no part in the losses.
+  const ramp = checkTrainOptions({ ...options, averageDecay: 0 });
+  const { batchSize, seed, accumulate, interpolation, minCropArea, flip, resolution, sampling, onBadImage } = ramp;
+  stepsPerEpoch(train, ramp);
+  const batchNorm = device === undefined || device === "cpu" ? "operator" : "primitive";
+  const step = trainingStep(model, ramp, { batchNorm, classWeights: weightsInLoss(ramp, train) });
+  const session = await openSession(step.program, { device, threads });
+  const task = progress.start("learning rates", steps, "updates");
+  const losses: number[] = [];
+  const points: RatePoint[] = [];
+  try {
+    await session.setState(initialState(step, optimizerOf(ramp), (name) => model.tensors.get(name)!.data));
+    const transform = trainTransform({ resolution, interpolation, scale: [minCropArea, 1], flip });
+    const cache = openPictureCache(cacheBytes);
+    for (let epoch = 0, run = 0; ; epoch++) {
+      const order = sampledOrder(train, sampling, { seed, epoch });
+      const loading = {
+        transform,
+        batchSize,
+        seed,
+        epoch,
+        shuffle: true,
+        order,
+        dropLast: true,
+        onBadImage,
+        cache,
+        signal,
+      };
+      for await (const { pixels, labels } of loadBatches(train, loading)) {
+        run++;
+        const learningRate = range[0] * (range[1] / range[0]) ** (points.length / Math.max(steps - 1, 1));
+        const fed = { ...step.scalars(run, learningRate), ...noiseFeeds(step.noise, seed, run) };
+        losses.push(Number((await session.run({ pixels, labels, ...fed })).loss![0]));
+        if (run % accumulate > 0) continue;
+        points.push(nextPoint(points, learningRate, losses.splice(0)));
+        task.advance(1, `loss ${points.at(-1)!.loss.toFixed(3)}`);
+        if (points.length === steps || isDiverged(points)) return judged(points);
+      }
+      if (run === 0)
+        throw new DataError(`"${train.name}" has too few pictures that can be read for a batch of ${batchSize}.`);
+    }
+  } finally {
+    task.end();
+    await session.dispose();
+  }
+}
+
+/** Weight of the old losses in the smoothed one. */
+const SMOOTHING = 0.9;
+
+function nextPoint(points: readonly RatePoint[], learningRate: number, losses: readonly number[]): RatePoint {
+  const loss = losses.reduce((sum, value) => sum + value) / losses.length;
+  // The running mean from 0 and what makes up for that, of the point before.
+  const weight = 1 - SMOOTHING ** points.length;
+  const before = (points.at(-1)?.smoothed ?? 0) * weight;
+  return {
+    learningRate,
+    loss,
+    smoothed: (SMOOTHING * before + (1 - SMOOTHING) * loss) / (1 - SMOOTHING ** (points.length + 1)),
+  };
+}
+
+function isDiverged(points: readonly RatePoint[]): boolean {
+  const { smoothed } = points.at(-1)!;
+  return !(smoothed <= DIVERGED * Math.min(...points.map((point) => point.smoothed).filter(Number.isFinite)));
+}
+
+/** What a ramp tells. */
+export function judged(points: readonly RatePoint[]): FoundRate {
+  const { learningRate } = points.reduce((best, point) => (point.smoothed < best.smoothed ? point : best));
+  return { points, lowest: learningRate, suggestion: learningRate / 10 };
+}

@@ -1,0 +1,20 @@
+import { FailedError } from "../errors.js";
+import type { StateTensors } from "./checkpoint.js";
+
+/** A loss that is not a number ends a run. @throws {FailedError} naming the step */
+export function checkLoss(loss: number, step: number, learningRate: number): void {
+  if (!Number.isFinite(loss)) throw diverged(`the loss is ${loss}`, step, learningRate);
+}
+
+/** A state that holds NaN or infinity must not take a good checkpoint's place. @throws {FailedError} naming tensor and step */
+export function checkFinite(tensors: StateTensors, step: number, learningRate: number): void {
+  for (const [name, data] of Object.entries(tensors)) {
+    if ((data as Float32Array).some((value) => !Number.isFinite(value)))
+      throw diverged(`"${name}" is no longer finite`, step, learningRate);
+  }
+}
+
+const diverged = (what: string, step: number, learningRate: number): FailedError =>
+  new FailedError(
+    `${what} at step ${step} (learning rate ${Number(learningRate.toPrecision(3))}); the run is stopped, and its last good checkpoint stays. Try a lower learning rate or a longer warm-up.`,
+  );

@@ -1,0 +1,64 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { RequestError } from "../errors.js";
+import { folderOf } from "../pictures.testing.js";
+import { checkTrainOptions, learningRateAt, RECIPE_NAMES, type Recipe, recipe, resolvedOptions } from "./index.js";
+
+const circumstances = { arch: { dropout: 0.2 }, resolution: 224, pictures: 100_000 };
+
+describe("named recipes", () => {
+  it.each(RECIPE_NAMES)("%s makes options that can be", async (name) => {
+    const options = resolvedOptions(await recipe(name), {}, circumstances);
+    expect(checkTrainOptions(options)).toEqual(options);
+  });
+
+  it("efficientnet is the paper's, its rate in proportion to an update", async () => {
+    const paper = await recipe("efficientnet");
+    const options = resolvedOptions(paper, { batchSize: 64, accumulate: 8 }, circumstances);
+    expect(options).toMatchObject({ optimizer: "rmsprop", epochs: 350, averageDecay: 0.9999, statDecay: 0.99 });
+    expect(options.learningRate).toBeCloseTo(0.032, 12);
+    const at = (epoch: number) => learningRateAt({ ...options, name: options.schedule }, epoch) / options.learningRate;
+    // Warm-up to 5 epochs; by then two steps of 2.4 are over.
+    expect([2.5, 5, 7.1, 7.3].map(at)).toEqual([0.5, 0.97 ** 2, 0.97 ** 2, 0.97 ** 3]);
+  });
+});
+
+describe("options", () => {
+  it("go before the recipe, and the recipe before defaults", () => {
+    const own: Recipe = { epochs: 9, momentum: 0.5, warmupEpochs: 4 };
+    const given = { epochs: 3, momentum: undefined, data: "not an option" };
+    const options = resolvedOptions(own, given, { ...circumstances, pictures: 40 });
+    expect(options).toMatchObject({ epochs: 3, momentum: 0.5, warmupEpochs: 3, dropout: 0.2, batchSize: 40 });
+    expect(options.learningRate).toBeCloseTo(0.0625, 12);
+    expect(options).not.toHaveProperty("data");
+  });
+});
+
+describe("a recipe's file", () => {
+  const file = async (name: string, text: string): Promise<string> => join(await folderOf({ [name]: text }), name);
+
+  it.each([
+    ["own.json", '{"optimizer": "lamb", "learningRate": 0.005, "learningRatePer": 2048, "freeze": ["stem"]}'],
+    ["own.yaml", "# ours\noptimizer: lamb\nlearningRate: 5.0e-3\nlearningRatePer: 2048\nfreeze: [stem]\n"],
+  ])("%s", async (name, text) => {
+    const own = await recipe(await file(name, text));
+    expect(own).toEqual({ optimizer: "lamb", learningRate: 0.005, learningRatePer: 2048, freeze: ["stem"] });
+  });
+
+  it.each([
+    ["momentum: 3", /momentum: Too big/],
+    ["nonsense: 3", /Unrecognized key: "nonsense"\. Options are resolution, /],
+    ["- a", /expected (record|object)/],
+    ["a: [", /is neither JSON nor YAML: /],
+  ])("says what is wrong: %s", async (text, message) => {
+    const path = await file("wrong.yaml", text);
+    await expect(recipe(path)).rejects.toThrow(RequestError);
+    await expect(recipe(path)).rejects.toThrow(message);
+  });
+
+  it("is missing", async () => {
+    await expect(recipe("nothing")).rejects.toThrow(
+      'recipe "nothing" is neither a name nor a file; choose one of efficientnet, modern',
+    );
+  });
+});
