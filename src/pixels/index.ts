@@ -6,6 +6,16 @@
  * @module
  */
 export {
+  type Augmentation,
+  type AugmentOptions,
+  augmentation,
+  type Color,
+  LEVELS,
+  type LevelName,
+  OPERATIONS,
+  type Operation,
+} from "./augment/index.js";
+export {
   assertJitter,
   drawJitter,
   JITTERS,
