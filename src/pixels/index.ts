@@ -8,6 +8,8 @@
 export {
   type Augmentation,
   type AugmentOptions,
+  type AugmentStep,
+  augment,
   augmentation,
   type Color,
   LEVELS,

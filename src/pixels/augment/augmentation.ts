@@ -1,9 +1,8 @@
 import { RequestError } from "../../errors.js";
 import type { Random } from "../../random.js";
-import type { Picture } from "../picture.js";
 import type { AffineFilter, Color } from "./affine.js";
-import { LEVELS, type Leveled } from "./levels.js";
-import { isGeometric, OPERATIONS } from "./operations.js";
+import { LEVELS, type Leveled, type LevelNoise } from "./levels.js";
+import { type AugmentStep, isGeometric } from "./operations.js";
 import { POLICIES, type PolicyStep, type SubPolicy } from "./policies.js";
 import { parseRandAugment, type RandAugment } from "./rand-augment.js";
 import { numberOf, sectionOf } from "./sections.js";
@@ -17,19 +16,11 @@ export interface AugmentOptions {
   readonly interpolation: "bilinear" | "bicubic" | "random";
 }
 
-/** Changes a picture in place, as its stream says. */
-export type Augmentation = (picture: Picture, random: Random) => void;
-
-/** How the level of an operation is drawn. */
-export interface LevelNoise {
-  /** Standard deviation; 0 is none, and infinity draws uniformly from 0 to the level. */
-  readonly std: number;
-  /** The highest level. */
-  readonly most: number;
-}
+/** Draws the steps of one picture, which `augment` does to it; there may be none. */
+export type Augmentation = (random: Random) => AugmentStep[];
 
 /**
- * An augmentation by its name, byte for byte as timm makes it of Pillow pictures, given the same draws:
+ * An augmentation by its name, drawn as timm and torchvision draw it:
  * - `rand-m9-n2-mstd0.5`: RandAugment (arXiv 1909.13719) with the sections of `parseRandAugment`.
  * - `original`, `originalr`, `v0`, `v0r`: AutoAugment's policies for ImageNet (arXiv 1805.09501), `-mstd0.5` behind them.
  * - `autoaugment`: torchvision's `AutoAugment`, which takes no options.
@@ -64,18 +55,14 @@ function policyStd(text: string, sections: readonly string[]): number {
 }
 
 function autoAugment(policy: readonly SubPolicy[], noise: LevelNoise, options: AugmentOptions): Augmentation {
-  return (picture, random) => {
-    for (const step of policy[random.integer(policy.length)]!) applyStep(picture, step, noise, options, random);
-  };
+  return (random) => policy[random.integer(policy.length)]!.flatMap((step) => drawStep(step, noise, options, random));
 }
 
-function randAugment(
-  { magnitude, layers, probability, std, most, choices, weights }: RandAugment,
-  options: AugmentOptions,
-): Augmentation {
-  return (picture, random) => {
+function randAugment(rand: RandAugment, options: AugmentOptions): Augmentation {
+  const { magnitude, layers, probability, choices, weights } = rand;
+  return (random) => {
     const drawn = weights ? drawWeighted(weights, layers, random) : drawEqually(choices.length, layers, random);
-    for (const i of drawn) applyStep(picture, [choices[i]!, probability, magnitude], { std, most }, options, random);
+    return drawn.flatMap((i) => drawStep([choices[i]!, probability, magnitude], rand, options, random));
   };
 }
 
@@ -100,23 +87,21 @@ function drawWeighted(weights: readonly number[], count: number, random: Random)
 }
 
 /** timm's `AugmentOp`, which draws in this order: whether at all, the level, its sign, the filter. */
-function applyStep(
-  picture: Picture,
+function drawStep(
   [name, probability, magnitude]: PolicyStep,
   { std, most }: LevelNoise,
   { fill, interpolation }: AugmentOptions,
   random: Random,
-): void {
-  if (probability < 1 && random.uniform() > probability) return;
+): AugmentStep[] {
+  if (probability < 1 && random.uniform() > probability) return [];
   let level = magnitude;
   if (std === Number.POSITIVE_INFINITY) level = magnitude * random.uniform();
   else if (std > 0) level = magnitude + std * random.normal();
-  level = Math.max(0, Math.min(level, most));
-  const { operation, argument }: Leveled = LEVELS[name];
-  const value = argument(level, random);
+  const { operation, argument: argumentOf }: Leveled = LEVELS[name];
+  const argument = argumentOf(Math.max(0, Math.min(level, most)), random);
   let filter: AffineFilter = "bicubic";
   if (isGeometric(operation)) {
     filter = interpolation === "random" ? (["bilinear", "bicubic"] as const)[random.integer(2)]! : interpolation;
   }
-  OPERATIONS[operation](picture, value, { filter, fill });
+  return [{ operation, argument, sampling: { filter, fill } }];
 }

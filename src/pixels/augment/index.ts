@@ -7,5 +7,5 @@
  */
 export type { AffineFilter, Color, Sampling } from "./affine.js";
 export { type Augmentation, type AugmentOptions, augmentation } from "./augmentation.js";
-export { LEVELS, type Leveled, type LevelName } from "./levels.js";
-export { OPERATIONS, type Operation } from "./operations.js";
+export { LEVELS, type LevelName } from "./levels.js";
+export { type AugmentStep, augment, OPERATIONS, type Operation } from "./operations.js";

@@ -56,3 +56,11 @@ export const LEVELS = {
 
 /** A name in `LEVELS`. */
 export type LevelName = keyof typeof LEVELS;
+
+/** How the level of an operation is drawn. */
+export interface LevelNoise {
+  /** Standard deviation; 0 is none, and infinity draws uniformly from 0 to the level. */
+  readonly std: number;
+  /** The highest level. */
+  readonly most: number;
+}

@@ -35,3 +35,15 @@ export type Operation = keyof typeof OPERATIONS;
 
 /** Whether an operation changes geometry, and so needs a filter. */
 export const isGeometric = (operation: Operation): boolean => /^(Rotate|Shear|Translate)/.test(operation);
+
+/** An operation with all that is drawn for it. */
+export interface AugmentStep {
+  readonly operation: Operation;
+  readonly argument: number;
+  readonly sampling: Sampling;
+}
+
+/** Does one step after the other to a picture, in place. */
+export function augment(picture: Picture, steps: readonly AugmentStep[]): void {
+  for (const { operation, argument, sampling } of steps) OPERATIONS[operation](picture, argument, sampling);
+}

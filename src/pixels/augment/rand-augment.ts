@@ -1,29 +1,25 @@
 import { RequestError } from "../../errors.js";
-import type { LevelName } from "./levels.js";
+import type { LevelName, LevelNoise } from "./levels.js";
 import { RAND_CHOICES, RAND_INCREASING_CHOICES, RAND_WEIGHTS } from "./policies.js";
 import { numberOf, sectionOf, wholeOf } from "./sections.js";
 
 /** A RandAugment. */
-export interface RandAugment {
+export interface RandAugment extends LevelNoise {
   /** Level of all operations. */
   readonly magnitude: number;
   /** How many operations a picture gets. */
   readonly layers: number;
   /** With which each of them is done. */
   readonly probability: number;
-  /** Standard deviation of the level; infinity is uniform from 0 to `magnitude`. */
-  readonly std: number;
-  /** The highest level. */
-  readonly most: number;
   readonly choices: readonly LevelName[];
   /** How often each is chosen, then without replacement; null is equally often. */
   readonly weights: readonly number[] | null;
 }
 
 /**
- * Reads a RandAugment as timm writes it, sections in any order, the last of a kind counting: `m` the level (10 unless given), `n` operations a
- * picture (2), `p` the probability of each (0.5), `mstd` standard deviation of the level (0; above 100 it is uniform up to the level), `mmax` the highest level (10), `inc1`
- * the operations that get stronger with their level, `tweights` weighted ones.
+ * Reads a RandAugment as timm writes it, sections in any order, the last of a kind counting: `m` the level (10 unless given), `n`
+ * operations a picture (2), `p` the probability of each (0.5), `mstd` standard deviation of the level (0; above 100 it is uniform
+ * up to the level), `mmax` the highest level (10), `inc1` the operations that get stronger with their level, `tweights` weighted ones.
  * @throws {RequestError} for a section that is not known or a value that cannot be
  */
 export function parseRandAugment(text: string): RandAugment {

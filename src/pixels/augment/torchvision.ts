@@ -1,6 +1,5 @@
 import type { Random } from "../../random.js";
-import type { Picture } from "../picture.js";
-import { OPERATIONS, type Operation } from "./operations.js";
+import type { AugmentStep, Operation } from "./operations.js";
 import { POLICIES } from "./policies.js";
 
 /** torchvision's defaults: geometry by the nearest pixel, black outside. */
@@ -34,16 +33,16 @@ function argumentOf(operation: Operation, level: number, sign: number): number {
 }
 
 /**
- * torchvision's `AutoAugment` with its policy for ImageNet, byte for byte as on Pillow pictures: the policy is timm's `original`; how
- * strong its levels are, its filter and its colour are torchvision's. Draws as it does: the sub-policy, two probabilities, two signs.
+ * Draws from torchvision's `AutoAugment` with its policy for ImageNet: the policy is timm's `original`; how strong its levels are, its
+ * filter and its colour are torchvision's. In its order: the sub-policy, two probabilities, two signs.
  */
-export function torchvisionAutoAugment(picture: Picture, random: Random): void {
+export function torchvisionAutoAugment(random: Random): AugmentStep[] {
   const steps = POLICIES.original[random.integer(POLICIES.original.length)]!;
   const shares = steps.map(() => random.uniform());
   const signs = steps.map(() => (random.integer(2) === 0 ? -1 : 1));
-  steps.forEach(([name, probability, level], i) => {
-    if (shares[i]! > probability) return;
+  return steps.flatMap(([name, probability, level], i) => {
+    if (shares[i]! > probability) return [];
     const operation = name === "PosterizeOriginal" ? "Posterize" : (name as Operation);
-    OPERATIONS[operation](picture, argumentOf(operation, level, signs[i]!), SAMPLING);
+    return [{ operation, argument: argumentOf(operation, level, signs[i]!), sampling: SAMPLING }];
   });
 }
