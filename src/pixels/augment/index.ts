@@ -7,5 +7,6 @@
  */
 export type { AffineFilter, Color, Sampling } from "./affine.js";
 export { type Augmentation, type AugmentOptions, augmentation } from "./augmentation.js";
+export { assertErasing, ERASE_MODES, type ErasingOptions, eraseRandomly, type Normalization } from "./erase.js";
 export { LEVELS, type LevelName } from "./levels.js";
 export { type AugmentStep, augment, OPERATIONS, type Operation } from "./operations.js";
