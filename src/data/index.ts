@@ -35,6 +35,14 @@ export {
   orderOf,
   readPicture,
 } from "./loader.js";
+export {
+  assertMix,
+  MIX_MODES,
+  type MixedBatch,
+  type MixOptions,
+  mixBatch,
+  softTargets,
+} from "./mix.js";
 export { openSource, type SourceOptions } from "./open.js";
 export type { Sample, Samples, Source } from "./source.js";
 export { checkClasses, openParts, openSplit, openSplits, type SplitOptions, type Splits } from "./splits.js";

@@ -1,9 +1,9 @@
 import { crc32 } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import { augmentGolden, FILL, namedStream } from "../../augment.testing.js";
 import { RequestError } from "../../errors.js";
 import { pattern } from "../../pictures.testing.js";
 import { random } from "../../random.js";
-import { augmentGolden, FILL, namedStream } from "./augment.testing.js";
 import { augmentation } from "./augmentation.js";
 import { type AugmentStep, augment, OPERATIONS, type Operation } from "./operations.js";
 import { RAND_WEIGHTS } from "./policies.js";

@@ -1,9 +1,9 @@
 import { crc32 } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import { augmentGolden, namedStream } from "../../augment.testing.js";
 import { RequestError } from "../../errors.js";
 import { pattern } from "../../pictures.testing.js";
 import { random } from "../../random.js";
-import { augmentGolden, namedStream } from "./augment.testing.js";
 import { assertErasing, type ErasingOptions, eraseRandomly } from "./erase.js";
 
 const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };

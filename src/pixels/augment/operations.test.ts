@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import { augmentGolden, FILL, streamOf } from "../../augment.testing.js";
 import { pattern } from "../../pictures.testing.js";
-import { augmentGolden, FILL, streamOf } from "./augment.testing.js";
 import { LEVELS, type LevelName } from "./levels.js";
 import { isGeometric, OPERATIONS } from "./operations.js";
 

@@ -232,7 +232,7 @@ def mixed(options, size, rows, streams):
     names = {"mixup_alpha": "mixup", "cutmix_alpha": "cutmix", "prob": "probability", "switch_prob": "switchProbability"}
     return {
         "options": {names.get(key, key): value for key, value in options.items()},
-        "size": size,
+        "resolution": size[0],
         "rows": rows,
         "outcomes": outcomes,
     }
@@ -242,9 +242,9 @@ mixing = [
     mixed({"mixup_alpha": alpha, "cutmix_alpha": cutmix, "prob": prob, "switch_prob": 0.5, "mode": mode}, size, rows, 6)
     for mode in ("batch", "elem", "pair")
     for alpha, cutmix, prob, size, rows in (
-        (0.2, 0.0, 1.0, (9, 7), 4),
-        (0.0, 1.0, 1.0, (9, 7), 4),
-        (0.8, 1.0, 0.7, (13, 11), 6),
+        (0.2, 0.0, 1.0, (9, 9), 4),
+        (0.0, 1.0, 1.0, (9, 9), 4),
+        (0.8, 1.0, 0.7, (13, 13), 6),
         (4.0, 0.1, 1.0, (8, 8), 2),
     )
 ]

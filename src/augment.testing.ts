@@ -1,7 +1,7 @@
 /** What the golden file of augmentations holds, and the streams it was made with. */
 import { readFileSync } from "node:fs";
-import { uniform } from "../../../parity/fill.js";
-import type { Random } from "../../random.js";
+import { uniform } from "../parity/fill.js";
+import type { Random } from "./random.js";
 
 /** augment.json, which make_augment.py beside it writes. */
 export interface AugmentGolden {
@@ -33,14 +33,14 @@ export interface AugmentGolden {
       readonly switchProbability: number;
       readonly mode: "batch" | "elem" | "pair";
     };
-    readonly size: readonly [number, number];
+    readonly resolution: number;
     readonly rows: number;
     readonly outcomes: readonly { readonly crc32: number; readonly targets: readonly (readonly number[])[] }[];
   }[];
 }
 
 export const augmentGolden = (): AugmentGolden =>
-  JSON.parse(readFileSync(new URL("../../../test/golden/pillow/augment.json", import.meta.url), "utf8"));
+  JSON.parse(readFileSync(new URL("../test/golden/pillow/augment.json", import.meta.url), "utf8"));
 
 /** timm's fill for ImageNet's mean. */
 export const FILL = [124, 116, 104] as const;
