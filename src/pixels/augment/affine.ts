@@ -115,7 +115,7 @@ function readBicubic({ width, height, data: from }: Picture, { count, at, xs, ys
     for (let channel = 0; channel < 3; channel++) {
       const here = Math.max(y, 0) * stride + channel;
       let value = cubic(from[here + c0]!, from[here + c1]!, from[here + c2]!, from[here + c3]!, dx);
-      // Shears and shifts along the width stay in a row, for which the cubic gives its second value.
+      // Shears and shifts along the width stay in a row.
       if (dy !== 0) {
         const above = Math.max(y - 1, 0) * stride + channel;
         const below = Math.min(y + 1, lowest) * stride + channel;
@@ -133,8 +133,9 @@ function readBicubic({ width, height, data: from }: Picture, { count, at, xs, ys
   }
 }
 
-/** Pillow's cubic through four values, between the second and the third. */
+/** Pillow's cubic through four values, between the second and the third; at a share of 0 it is the second. */
 function cubic(a: number, b: number, c: number, d: number, share: number): number {
+  if (share === 0) return b;
   const first = c - a;
   const second = 2 * (a - b) + c - d;
   const third = b - a - c + d;

@@ -156,6 +156,8 @@ policies = [
     policy("rand-m7-n4-p0.8-mstd1.5", (33, 33), "bicubic", 30),
     policy("rand-m10-n3-mstd101-p1", (33, 35), "bilinear", 30),
     policy("rand-m30-n3-mmax30-p1-inc1", (33, 33), "bicubic", 60),
+    policy("rand-m30-n2-mmax30-p1", (33, 21), "bilinear", 30),
+    policy("rand-m60-n2-mmax60-p1", (33, 21), "random", 40),
     policy("rand", (61, 47), "bicubic", 10),
     policy("rand-m9-n3-mstd0.5-tweights", (61, 47), "random", 40),
     policy("original", (61, 47), "random", 100),
