@@ -24,7 +24,7 @@ def timed(change):
 
 
 found = {}
-for name in auto_augment._RAND_TRANSFORMS:
+for name in [*auto_augment._RAND_TRANSFORMS, "GaussianBlur"]:
     geometric = name.startswith(("Rotate", "Shear", "Translate"))
     for filter in FILTERS if geometric else [""]:
         hparams = {"img_mean": (124, 116, 104), "interpolation": FILTERS.get(filter)}

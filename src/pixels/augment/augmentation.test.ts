@@ -5,8 +5,8 @@ import { RequestError } from "../../errors.js";
 import { pattern } from "../../pictures.testing.js";
 import { random } from "../../random.js";
 import { augmentation } from "./augmentation.js";
-import { type AugmentStep, augment, OPERATIONS, type Operation } from "./operations.js";
-import { RAND_WEIGHTS } from "./policies.js";
+import { type AugmentStep, augment, type Operation } from "./operations.js";
+import { RAND_CHOICES, RAND_SETS } from "./policies.js";
 
 describe("augmentation", () => {
   it.each(augmentGolden().policies)("makes the bytes of timm and torchvision, given their draws: $augment", (entry) => {
@@ -35,7 +35,7 @@ describe("augmentation", () => {
   it("draws each operation of RandAugment as often, and does it with a probability of 0.5", () => {
     const { pictures, of } = drawn("rand-m9-n2", 15_000);
     // 1000 each, which err by 31.
-    const counts = Object.keys(OPERATIONS).map((name) => of(name as Operation).length);
+    const counts = RAND_CHOICES.map((name) => of(name).length);
     expect(counts.length).toBe(15);
     expect(Math.min(...counts)).toBeGreaterThan(875);
     expect(Math.max(...counts)).toBeLessThan(1125);
@@ -70,7 +70,7 @@ describe("augmentation", () => {
 
   it("draws weighted operations by their weights, none twice", () => {
     const { of } = drawn("rand-n1-p1-tweights", 20_000);
-    const total = RAND_WEIGHTS.reduce((sum, [, weight]) => sum + weight, 0);
+    const total = RAND_SETS.weights.reduce((sum, [, weight]) => sum + weight, 0);
     expect(Math.abs(of("Rotate").length / 20_000 - 3 / total)).toBeLessThan(0.016);
     expect(Math.abs(of("Invert").length / 20_000 - 0.05 / total)).toBeLessThan(0.003);
     const { pictures } = drawn("rand-n15-p1-tweights", 200);
@@ -105,22 +105,22 @@ describe("augmentation", () => {
   it.each([
     [
       "rend-m9",
-      'Unknown augmentation "rend-m9". Known are autoaugment, original, originalr, v0, v0r (also as original-mstd0.5)',
+      'Unknown augmentation "rend-m9". Known are autoaugment, original, originalr, v0, v0r, 3a (also as original-mstd0.5)',
     ],
     ["autoaugment-mstd0.5", 'Unknown augmentation "autoaugment-mstd0.5".'],
     ["original-m9", '"original-m9" has the unknown section "m9"; a policy takes mstd alone, as in mstd0.5.'],
-    ["rand-m9-w0", "and tweights, which took the place of w in timm."],
+    ["rand-m9-w0", "t3a, t3aw, tweights; timm has tweights in the place of w."],
     [
       "rand-m9-q3",
       '"rand-m9-q3" has the unknown section "q3"; known are m, n, p, mstd, mmax and inc, each with a number',
     ],
-    ["rand-t3a", 'has the unknown section "t3a"'],
+    ["rand-t3b", 'has the unknown section "t3b"'],
     ["rand-m", '"rand-m": "m" does not end in a number;'],
     ["rand-m9.5", '"rand-m9.5": "m9.5" gives 9.5; it takes a whole number from 0 on.'],
     ["rand-n0", '"rand-n0": "n0" gives 0; it takes a whole number from 1 on.'],
     ["rand-mstd0.5x", '"mstd0.5x" does not end in a number;'],
     ["rand-p1.5", '"rand-p1.5": the probability p is 1.5; give one from 0 to 1.'],
-    ["rand-n16-tweights", "n is 16, but tweights has 15 operations, each once a picture."],
+    ["rand-n16-tweights", "n is 16, but its set has 15 operations, each once a picture."],
   ])("refuses %s", (text, message) => {
     const make = () => augmentation(text, { fill: FILL, interpolation: "random" });
     expect(make).toThrow(RequestError);

@@ -22,7 +22,8 @@ export type Augmentation = (random: Random) => AugmentStep[];
 /**
  * An augmentation by its name, drawn as timm and torchvision draw it:
  * - `rand-m9-n2-mstd0.5`: RandAugment (arXiv 1909.13719) with the sections of `parseRandAugment`.
- * - `original`, `originalr`, `v0`, `v0r`: AutoAugment's policies for ImageNet (arXiv 1805.09501), `-mstd0.5` behind them.
+ * - `original`, `originalr`, `v0`, `v0r`: AutoAugment's policies for ImageNet (arXiv 1805.09501), `-mstd0.5` behind them; `3a`:
+ *   DeiT III's (arXiv 2204.07118).
  * - `autoaugment`: torchvision's `AutoAugment`, which takes no options.
  * @throws {RequestError} for a name or a section that is not known, saying which are
  */

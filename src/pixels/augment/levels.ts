@@ -23,6 +23,9 @@ const enhanceIncreasing = (level: number, random: Random): number =>
   Math.max(0.1, 1 + negateRandomly((level / 10) * 0.9, random));
 const bits = (level: number): number => Math.trunc((level / 10) * 4);
 const threshold = (level: number): number => Math.min(256, Math.trunc((level / 10) * 256));
+/** From `least` to `most`. */
+const within = (level: number, least: number, most: number): number =>
+  Math.max(least, Math.min(least + (most - least) * (level / 10), most));
 
 /**
  * timm's `LEVEL_TO_ARG`. The names that end in `Increasing` get stronger with their level; of the others some get weaker (`Solarize`,
@@ -48,6 +51,12 @@ export const LEVELS = {
   BrightnessIncreasing: { operation: "Brightness", argument: enhanceIncreasing },
   Sharpness: { operation: "Sharpness", argument: enhance },
   SharpnessIncreasing: { operation: "Sharpness", argument: enhanceIncreasing },
+  Desaturate: { operation: "Color", argument: (level) => Math.min(1, Math.max(0, 1 - within(level, 0.5, 1))) },
+  GaussianBlur: { operation: "GaussianBlur", argument: (level) => within(level, 0.1, 2) },
+  GaussianBlurRand: {
+    operation: "GaussianBlur",
+    argument: (level, random) => 0.1 + (2 * within(level, 0, 1) - 0.1) * random.uniform(),
+  },
   ShearX: { operation: "ShearX", argument: either(0.3) },
   ShearY: { operation: "ShearY", argument: either(0.3) },
   TranslateXRel: { operation: "TranslateXRel", argument: either(0.45) },

@@ -1,6 +1,7 @@
 import { jitterColors } from "../color-jitter.js";
 import type { Picture } from "../picture.js";
 import type { Sampling } from "./affine.js";
+import { gaussianBlur } from "./blur.js";
 import { rotate, shearX, shearY, translateX, translateY } from "./geometry.js";
 import { sharpen } from "./sharpness.js";
 import { autoContrast, equalize, invert, posterize, solarize, solarizeAdd } from "./tables.js";
@@ -9,7 +10,7 @@ type Apply = (picture: Picture, argument: number, sampling: Sampling) => void;
 
 /**
  * What augmentation does to a picture, in place and byte for byte as Pillow does it, by timm's names. `argument` is in degrees,
- * bits, bytes or shares, or a factor of which 1 leaves all as it is; some operations look at none. `sampling` counts where geometry
+ * bits, bytes, pixels or shares, or a factor of which 1 leaves all as it is; some operations look at none. `sampling` counts where geometry
  * is changed.
  */
 export const OPERATIONS = {
@@ -24,6 +25,7 @@ export const OPERATIONS = {
   Contrast: ({ data }, factor) => jitterColors(data, [["contrast", factor]]),
   Brightness: ({ data }, factor) => jitterColors(data, [["brightness", factor]]),
   Sharpness: sharpen,
+  GaussianBlur: gaussianBlur,
   ShearX: shearX,
   ShearY: shearY,
   TranslateXRel: translateX,

@@ -220,13 +220,14 @@ const increasing = (policy: readonly SubPolicy[]): readonly SubPolicy[] =>
     steps.map(([name, ...rest]): PolicyStep => [name.startsWith("Posterize") ? "PosterizeIncreasing" : name, ...rest]),
   );
 
-/** timm's policies by its names; each picture gets one sub-policy of 25, drawn at random. */
+/** timm's policies by its names, `3a` DeiT III's (arXiv 2204.07118); each picture gets one sub-policy, drawn at random. */
 export const POLICIES = {
   original: ORIGINAL,
   originalr: increasing(ORIGINAL),
   v0: V0,
   v0r: increasing(V0),
-} as const;
+  "3a": [[["Solarize", 1, 5]], [["Desaturate", 1, 10]], [["GaussianBlurRand", 1, 10]]],
+} as const satisfies Record<string, readonly SubPolicy[]>;
 
 /** The operations among which RandAugment draws, unless a set is named (arXiv 1909.13719). */
 export const RAND_CHOICES = [
@@ -266,21 +267,43 @@ export const RAND_INCREASING_CHOICES = [
   "TranslateYRel",
 ] as const satisfies readonly LevelName[];
 
-/** timm's set `weights`: how much each counts. */
-export const RAND_WEIGHTS: readonly (readonly [name: LevelName, weight: number])[] = [
-  ["Rotate", 3],
-  ["ShearX", 2],
-  ["ShearY", 2],
-  ["TranslateXRel", 1],
-  ["TranslateYRel", 1],
-  ["ColorIncreasing", 0.25],
-  ["SharpnessIncreasing", 0.25],
-  ["AutoContrast", 0.25],
-  ["SolarizeIncreasing", 0.05],
-  ["SolarizeAdd", 0.05],
-  ["ContrastIncreasing", 0.05],
-  ["BrightnessIncreasing", 0.05],
-  ["Equalize", 0.05],
-  ["PosterizeIncreasing", 0.05],
-  ["Invert", 0.05],
-];
+/** A set of operations and, where they are not drawn equally often, how much each counts. */
+export type WeightedChoices = readonly (readonly [name: LevelName, weight: number])[];
+
+/** timm's sets of operations by its names. */
+export const RAND_SETS = {
+  "3a": ["SolarizeIncreasing", "Desaturate", "GaussianBlur"],
+  "3aw": [
+    ["SolarizeIncreasing", 6],
+    ["Desaturate", 6],
+    ["GaussianBlur", 6],
+    ["Rotate", 3],
+    ["ShearX", 2],
+    ["ShearY", 2],
+    ["PosterizeIncreasing", 1],
+    ["AutoContrast", 1],
+    ["ColorIncreasing", 1],
+    ["SharpnessIncreasing", 1],
+    ["ContrastIncreasing", 1],
+    ["BrightnessIncreasing", 1],
+    ["Equalize", 1],
+    ["Invert", 1],
+  ],
+  weights: [
+    ["Rotate", 3],
+    ["ShearX", 2],
+    ["ShearY", 2],
+    ["TranslateXRel", 1],
+    ["TranslateYRel", 1],
+    ["ColorIncreasing", 0.25],
+    ["SharpnessIncreasing", 0.25],
+    ["AutoContrast", 0.25],
+    ["SolarizeIncreasing", 0.05],
+    ["SolarizeAdd", 0.05],
+    ["ContrastIncreasing", 0.05],
+    ["BrightnessIncreasing", 0.05],
+    ["Equalize", 0.05],
+    ["PosterizeIncreasing", 0.05],
+    ["Invert", 0.05],
+  ],
+} as const satisfies Record<string, readonly LevelName[] | WeightedChoices>;

@@ -1,6 +1,6 @@
 import { RequestError } from "../../errors.js";
 import type { LevelName, LevelNoise } from "./levels.js";
-import { RAND_CHOICES, RAND_INCREASING_CHOICES, RAND_WEIGHTS } from "./policies.js";
+import { RAND_CHOICES, RAND_INCREASING_CHOICES, RAND_SETS, type WeightedChoices } from "./policies.js";
 import { numberOf, sectionOf, wholeOf } from "./sections.js";
 
 /** A RandAugment. */
@@ -17,13 +17,16 @@ export interface RandAugment extends LevelNoise {
 }
 
 /**
- * Reads a RandAugment as timm writes it, sections in any order, the last of a kind counting: `m` the level (10 unless given), `n`
+ * Reads a RandAugment as timm writes it, sections in any order: `m` the level (10 unless given), `n`
  * operations a picture (2), `p` the probability of each (0.5), `mstd` standard deviation of the level (0; above 100 it is uniform
- * up to the level), `mmax` the highest level (10), `inc1` the operations that get stronger with their level, `tweights` weighted ones.
+ * up to the level), `mmax` the highest level (10), `inc1` the operations that get stronger with their level, and
+ * `tweights`, `t3a` and `t3aw` a set of `RAND_SETS` in the place of either.
  * @throws {RequestError} for a section that is not known or a value that cannot be
  */
 export function parseRandAugment(text: string): RandAugment {
-  let [magnitude, layers, probability, std, most, increasing, weighted] = [10, 2, 0.5, 0, 10, false, false];
+  let [magnitude, layers, probability, std, most] = [10, 2, 0.5, 0, 10];
+  let choices: readonly LevelName[] | WeightedChoices | null = null;
+  let increasing = false;
   for (const section of text.split("-").slice(1)) {
     const [key, value] = sectionOf(section);
     switch (key) {
@@ -45,21 +48,16 @@ export function parseRandAugment(text: string): RandAugment {
       case "inc":
         increasing = wholeOf(text, section, value) > 0;
         break;
-      case "tweights":
-        weighted = true;
-        break;
       default:
-        throw new RequestError(
-          `"${text}" has the unknown section "${section}"; known are m, n, p, mstd, mmax and inc, each with a number behind it ` +
-            `(rand-m9-n2-mstd0.5-inc1), and tweights${key === "w" ? ", which took the place of w in timm" : ""}.`,
-        );
+        choices ??= setOf(text, section);
     }
   }
   if (probability > 1) throw new RequestError(`"${text}": the probability p is ${probability}; give one from 0 to 1.`);
-  const choices = weighted ? RAND_WEIGHTS.map(([name]) => name) : increasing ? RAND_INCREASING_CHOICES : RAND_CHOICES;
+  choices ??= increasing ? RAND_INCREASING_CHOICES : RAND_CHOICES;
+  const weighted = typeof choices[0] !== "string";
   if (weighted && layers > choices.length) {
     throw new RequestError(
-      `"${text}": n is ${layers}, but tweights has ${choices.length} operations, each once a picture.`,
+      `"${text}": n is ${layers}, but its set has ${choices.length} operations, each once a picture.`,
     );
   }
   return {
@@ -68,7 +66,18 @@ export function parseRandAugment(text: string): RandAugment {
     probability,
     std: std > 100 ? Number.POSITIVE_INFINITY : std,
     most,
-    choices,
-    weights: weighted ? RAND_WEIGHTS.map(([, weight]) => weight) : null,
+    choices: choices.map((choice) => (typeof choice === "string" ? choice : choice[0])),
+    weights: weighted ? (choices as WeightedChoices).map(([, weight]) => weight) : null,
   };
+}
+
+function setOf(text: string, section: string): readonly LevelName[] | WeightedChoices {
+  const name = section.slice(1);
+  if (section.startsWith("t") && Object.hasOwn(RAND_SETS, name)) return RAND_SETS[name as keyof typeof RAND_SETS];
+  throw new RequestError(
+    `"${text}" has the unknown section "${section}"; known are m, n, p, mstd, mmax and inc, each with a number behind it ` +
+      `(rand-m9-n2-mstd0.5-inc1), and ${Object.keys(RAND_SETS)
+        .map((set) => `t${set}`)
+        .join(", ")}${/^w\d/.test(section) ? "; timm has tweights in the place of w" : ""}.`,
+  );
 }

@@ -79,11 +79,12 @@ for name in auto_augment.NAME_TO_OP:
 SIZES = [(61, 47), (47, 61), (33, 33), (1, 1), (2, 2), (1, 9), (5, 3), (300, 2), (223, 225)]
 GEOMETRIC = ["Rotate", "ShearX", "ShearY", "TranslateXRel", "TranslateYRel"]
 SIGNED = [*GEOMETRIC, "ColorIncreasing", "ContrastIncreasing", "BrightnessIncreasing", "SharpnessIncreasing"]
-OMITTED = ["TranslateX", "TranslateY", "Desaturate", "GaussianBlur", "GaussianBlurRand"]
+OMITTED = ["TranslateX", "TranslateY"]
 
 
 def operation(name, size, filter=None, negative=None):
-    auto_augment.random = SimpleNamespace(random=lambda: 0.75 if negative else 0.25)
+    draw = 0.75 if negative else 0.25
+    auto_augment.random = SimpleNamespace(random=lambda: draw, uniform=lambda a, b: a + (b - a) * draw)
     hparams = {"img_mean": FILL, "interpolation": FILTERS.get(filter)}
     levels = [auto_augment.AugmentOp(name, 1, level, hparams)(pattern(*size)) for level in range(11)]
     given = {"filter": filter, "negative": negative}
@@ -137,7 +138,7 @@ def policy(augment, size, interpolation, streams):
             random=SimpleNamespace(
                 choice=lambda options, n, replace, p: [stream.choice(options) for _ in range(n)]
                 if replace
-                else weighted(stream, options, n, WEIGHTS)
+                else weighted(stream, options, n, WEIGHTS[augment.split('-t')[-1]])
             ),
         )
         hparams = {"img_mean": FILL}
@@ -149,7 +150,10 @@ def policy(augment, size, interpolation, streams):
 
 
 # Before they are divided by their sum, which is left to the draws.
-WEIGHTS = list(auto_augment._RAND_WEIGHTED_0.values())
+WEIGHTS = {
+    "weights": list(auto_augment._RAND_WEIGHTED_0.values()),
+    "3aw": list(auto_augment._RAND_WEIGHTED_3A.values()),
+}
 policies = [
     policy("rand-m9-n2-mstd0.5", (61, 47), "random", 60),
     policy("rand-m9-mstd0.5-inc1", (47, 61), "random", 60),
@@ -160,6 +164,9 @@ policies = [
     policy("rand-m60-n2-mmax60-p1", (33, 21), "random", 40),
     policy("rand", (61, 47), "bicubic", 10),
     policy("rand-m9-n3-mstd0.5-tweights", (61, 47), "random", 40),
+    policy("rand-m8-n1-p1-mstd1-t3a", (61, 47), "random", 30),
+    policy("rand-m8-n3-p0.9-t3aw", (47, 61), "random", 40),
+    policy("3a", (61, 47), "random", 40),
     policy("original", (61, 47), "random", 100),
     policy("original-mstd0.5", (47, 61), "bilinear", 60),
     policy("originalr", (61, 47), "bicubic", 60),
