@@ -12,8 +12,16 @@ const PASSES = 3;
 export function gaussianBlur({ width, height, data }: Picture, deviation: number): void {
   const box = boxOf(deviation);
   if (box.length === 0) return;
-  for (let i = 0; i < height * 3; i++) blurLine(data, Math.floor(i / 3) * width * 3 + (i % 3), 3, width, box);
-  for (let i = 0; i < width * 3; i++) blurLine(data, i, width * 3, height, box);
+  const rows = linesOf(width, 3, box);
+  const columns = linesOf(height, width * 3, box);
+  let from = data;
+  let to: Uint8Array = new Uint8Array(data.length);
+  // After an even number of passes the last has written to `data`.
+  for (let pass = 0; pass < 2 * PASSES; pass++) {
+    if (pass < PASSES) for (let y = 0; y < height; y++) blurLine(from, to, y * width * 3, rows, box);
+    else blurLine(from, to, 0, columns, box);
+    [from, to] = [to, from];
+  }
 }
 
 /** Half of a box: its whole pixels beside the middle, what each of them weighs, and the ones at its two ends, in 2^-24. */
@@ -38,25 +46,46 @@ function boxOf(deviation: number): HalfBox {
   return { length, whole, weight, endWeight: Math.floor((2 ** 24 - (whole * 2 + 1) * weight) / 2) };
 }
 
-/** @param start - the line's first byte  @param step - bytes from one to the next */
-function blurLine(data: Uint8Array, start: number, step: number, length: number, box: HalfBox): void {
-  const { whole, weight, endWeight } = box;
-  // Pixels at the edge, repeated as far as a box reaches.
-  const margin = whole + 1;
-  const line = new Int32Array(length + 2 * margin);
-  for (let i = 0; i < length; i++) line[margin + i] = data[start + i * step]!;
-  const out = new Int32Array(length);
-  for (let pass = 0; pass < PASSES; pass++) {
-    line.fill(line[margin]!, 0, margin);
-    line.fill(line[margin + length - 1]!, margin + length);
-    let sum = 0;
-    for (let i = 0; i < 2 * whole + 1; i++) sum += line[i]!;
-    for (let i = 0; i < length; i++) {
-      const [first, last] = [line[i]!, line[i + 2 * margin]!];
-      sum += line[i + 2 * whole + 1]! - first;
-      out[i] = (sum * weight + (first + last) * endWeight + 2 ** 23) >>> 24;
-    }
-    line.set(out, margin);
+/** Lines of `count` groups of bytes; what is blurred with a byte are those at its place in other groups. */
+interface Lines {
+  readonly count: number;
+  readonly group: number;
+  /** Groups one before the box, last in it, and one behind it. */
+  readonly before: Int32Array;
+  readonly last: Int32Array;
+  readonly after: Int32Array;
+}
+
+function linesOf(count: number, group: number, { whole }: HalfBox): Lines {
+  const offsets = (beside: number): Int32Array =>
+    Int32Array.from({ length: count }, (_, i) => Math.min(Math.max(i + beside, 0), count - 1) * group);
+  return { count, group, before: offsets(-whole - 1), last: offsets(whole), after: offsets(whole + 1) };
+}
+
+/** One box along the line that begins at `start`. */
+function blurLine(
+  from: Uint8Array,
+  to: Uint8Array,
+  start: number,
+  { count, group, before, last, after }: Lines,
+  { whole, weight, endWeight }: HalfBox,
+): void {
+  const sums = new Int32Array(group);
+  // The box one before the first.
+  for (let i = -whole - 1; i < whole; i++) {
+    const place = start + Math.min(Math.max(i, 0), count - 1) * group;
+    for (let lane = 0; lane < group; lane++) sums[lane]! += from[place + lane]!;
   }
-  for (let i = 0; i < length; i++) data[start + i * step] = out[i]!;
+  for (let i = 0; i < count; i++) {
+    const [left, right, behind] = [start + before[i]!, start + last[i]!, start + after[i]!];
+    const out = start + i * group;
+    for (let lane = 0; lane < group; lane++) {
+      const first = from[left + lane]!;
+      const sum = sums[lane]! + from[right + lane]! - first;
+      sums[lane] = sum;
+      // Below 2^32, and so exact as it stands.
+      const ends = Math.imul(first + from[behind + lane]!, endWeight);
+      to[out + lane] = (Math.imul(sum, weight) + ends + 0x800000) >>> 24;
+    }
+  }
 }
