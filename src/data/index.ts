@@ -21,6 +21,8 @@ export {
   testPlusTransform,
   testTransform,
 } from "../pixels/index.js";
+// What transforms and mixing draw from.
+export { type Random, random } from "../random.js";
 export { openPictureCache, type PictureCache } from "./cache.js";
 export { type ClassOptions, withClasses } from "./classes.js";
 export { type DecodeOptions, decodePicture, PICTURE_FORMATS } from "./decode.js";
