@@ -16,7 +16,7 @@ const read = (...names: string[]): Promise<string> => readFile(join(ROOT, ...nam
 const blocks = (text: string, language: string): string[] =>
   [...text.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "gs"))].map(([, code]) => code!);
 
-it.each(["README.md", "docs/WEB.md"])(
+it.each(["README.md", "docs/WEB.md", "docs/AUGMENTATION.md"])(
   "%s's library example compiles as it stands",
   async (document) => {
     const [code] = blocks(await read(document), "ts");

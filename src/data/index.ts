@@ -23,6 +23,8 @@ export {
   testPlusTransform,
   testTransform,
 } from "../pixels/index.js";
+// What transforms and mixing draw from.
+export { type Random, random } from "../random.js";
 export { openPictureCache, type PictureCache } from "./cache.js";
 export { type ClassOptions, withClasses } from "./classes.js";
 export { type DecodeOptions, decodePicture, PICTURE_FORMATS, pictureSize } from "./decode.js";
@@ -37,6 +39,14 @@ export {
   orderOf,
   readPicture,
 } from "./loader.js";
+export {
+  assertMix,
+  MIX_MODES,
+  type MixedBatch,
+  type MixOptions,
+  mixBatch,
+  softTargets,
+} from "./mix.js";
 export { openSource, type SourceOptions } from "./open.js";
 export { SAMPLINGS, type Sampling, sampledOrder } from "./sampling.js";
 export { pictureSizes } from "./sizes.js";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { RequestError } from "../errors.js";
 import { cut, pattern } from "../pictures.testing.js";
-import { resize } from "../pixels/index.js";
+import { augment, augmentation, drawJitter, eraseRandomly, jitterColors, resize } from "../pixels/index.js";
 import { type Random, random } from "../random.js";
 import { randomCrop, type TrainTransformOptions, trainTransform } from "./train-transform.js";
 
@@ -73,12 +73,57 @@ describe("trainTransform", () => {
     expect(trainTransform({ resolution: 24, interpolation: "box" }).deterministic).toBe(false);
   });
 
+  describe("what follows the crop", () => {
+    const more = { colorJitter: { brightness: 0.4 }, erasing: { probability: 1, mode: "const" } } as const;
+    const normalization = { mean: [0.5, 0.25, 0.75], std: [0.5, 0.5, 0.5] };
+
+    it("is drawn and done in timm's order: augmentation, jitter, erasing", () => {
+      const augmentName = "rand-m9-n2-p1-mstd0.5";
+      const stream = random(5);
+      const { left, top, width, height } = randomCrop(pattern(61, 47), SCALE, RATIO, stream);
+      expect(stream.uniform()).toBeGreaterThanOrEqual(0);
+      const crop = resize(cut(pattern(61, 47), { left, top, width, height }), 24, 24, "bilinear");
+      augment(crop, augmentation(augmentName, { fill: [128, 64, 191], interpolation: "bilinear" })(stream));
+      jitterColors(crop.data, drawJitter(more.colorJitter, stream));
+      eraseRandomly(crop, more.erasing, normalization, stream);
+      expect(bytes({ flip: 0, augment: augmentName, normalization, ...more }, random(5))).toEqual(crop.data);
+    });
+
+    it("leaves crop and mirroring as they are drawn without it", () => {
+      const erased = bytes({ erasing: more.erasing, normalization }, random(3));
+      const plain = bytes({}, random(3));
+      const same = erased.filter((byte, i) => byte === plain[i]).length / plain.length;
+      expect(same).toBeGreaterThan(0.6);
+      expect(same).toBeLessThan(1);
+    });
+
+    it("stays within its own bytes, and is a function of the stream", () => {
+      const transform = trainTransform({ resolution: 24, interpolation: "random", augment: "original", ...more });
+      const out = new Uint8Array(3 * 24 * 24 * 3).fill(9);
+      const part = (i: number) => out.slice(i * 1728, (i + 1) * 1728);
+      for (let i = 0; i < 30; i++) {
+        transform.apply(pattern(61, 47), out, 1728, random(i));
+        const first = part(1);
+        transform.apply(pattern(61, 47), out, 1728, random(i));
+        expect(part(1)).toEqual(first);
+      }
+      expect(new Set([...part(0), ...part(2)])).toEqual(new Set([9]));
+    });
+  });
+
   it.each<[Partial<TrainTransformOptions>, string]>([
     [{ resolution: -1 }, "the resolution is -1;"],
     [{ interpolation: "nearest" }, 'Unknown interpolation "nearest"'],
     [{ scale: [0, 1] }, "the scale of a crop is 0 to 1; give two numbers above 0 and up to 1, the smaller first."],
     [{ scale: [0.5, 1.5] }, "the scale of a crop is 0.5 to 1.5;"],
     [{ ratio: [2, 1] }, "the aspect ratio of a crop is 2 to 1; give two numbers above 0, the smaller first."],
+    [{ augment: "rand-x1" }, '"rand-x1" has the unknown section "x1"'],
+    [
+      { augment: "v0", interpolation: "box" },
+      'augmentation "v0" turns pictures with bilinear, bicubic or random interpolation',
+    ],
+    [{ colorJitter: { hue: 0.7 } }, "the colour jitter of hue is 0.7;"],
+    [{ erasing: { probability: -1 } }, "the erasing probability is -1;"],
     [{ flip: 1.1 }, "the flip probability is 1.1; give one from 0 to 1."],
   ])("refuses %j", (options, message) => {
     expect(() => bytes(options, random(1))).toThrow(RequestError);

@@ -6,6 +6,23 @@
  * @module
  */
 export {
+  type Augmentation,
+  type AugmentOptions,
+  type AugmentStep,
+  assertErasing,
+  augment,
+  augmentation,
+  type Color,
+  ERASE_MODES,
+  type ErasingOptions,
+  eraseRandomly,
+  LEVELS,
+  type LevelName,
+  type Normalization,
+  OPERATIONS,
+  type Operation,
+} from "./augment/index.js";
+export {
   assertJitter,
   drawJitter,
   JITTERS,
