@@ -125,6 +125,14 @@ describe("BMP and PNM", () => {
     expect(most).toBe(256 * 3);
   });
 
+  it("has pixels of its own, in a plain array", async () => {
+    for (const { base64 } of golden.pictures) {
+      const file = Buffer.from(base64, "base64");
+      const { data } = await decodePicture(file);
+      expect([data.constructor, data.buffer === file.buffer]).toEqual([Uint8Array, false]);
+    }
+  });
+
   it("allows just as many pixels as it is told", async () => {
     for (const { name, base64, width, height } of golden.pictures) {
       const file = Buffer.from(base64, "base64");

@@ -115,7 +115,8 @@ function binaryBits(bytes: Uint8Array, header: PnmHeader, count: number): Uint8A
 
 function binarySamples(bytes: Uint8Array, header: PnmHeader, count: number): Uint8Array {
   const { maxval, pixelsAt } = header;
-  if (maxval === 255) return bytes.slice(pixelsAt, pixelsAt + count);
+  // Not `slice`, which of a Buffer is no copy.
+  if (maxval === 255) return new Uint8Array(bytes.subarray(pixelsAt, pixelsAt + count));
   const levels = levelsOf(header);
   const values = new Uint8Array(count);
   if (sampleBytes(header) === 1) for (let i = 0; i < count; i++) values[i] = levels[bytes[pixelsAt + i]!]!;
