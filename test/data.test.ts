@@ -95,7 +95,7 @@ describe("bad pictures", () => {
   it("fails, or leaves them out and lists them", async () => {
     const failed = await fixres(["eval", at("model"), "--data", at("pictures"), "--threads", "1"]);
     expect(failed.code).toBe(2);
-    expect(failed.stderr).toContain('class-0002/9.png" is no JPEG, PNG, WebP, GIF or TIFF');
+    expect(failed.stderr).toContain('class-0002/9.png" is no JPEG, PNG, WebP, GIF, TIFF, BMP or PNM');
     const { n, bad } = await evaluate(at("pictures"), "--on-bad-image", "record");
     expect(n).toBe(24);
     expect(bad).toEqual([{ name: "class-0002/9.png", reason: expect.stringContaining("is no JPEG") }]);

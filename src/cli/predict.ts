@@ -1,3 +1,4 @@
+import { PICTURE_FORMATS } from "../data/index.js";
 import { predict } from "../evaluate/index.js";
 import * as cli from "./options.js";
 
@@ -13,7 +14,7 @@ const base = cli.command("predict", "Say what pictures show: the likeliest class
 export const predictCommand = cli
   .withPreprocessing(cli.withEngine(base))
   .argument("<model>", cli.MODEL)
-  .argument("<image...>", "JPEG, PNG, WebP, GIF or TIFF files")
+  .argument("<image...>", `${PICTURE_FORMATS} files`)
   .option("--top <k>", "classes to give for each picture", cli.positiveInteger, 5)
   .action(async (directory: string, images: string[], options: Options) => {
     const { progress, signal } = cli.surroundings();

@@ -73,13 +73,13 @@ describe("decodePicture", () => {
   it.each([
     ["text", "not a picture"],
     ["SVG, which sharp would draw", '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'],
-    ["BMP", "BM6\u0000\u0000\u0000"],
+    ["a float map, which Pillow reads", "Pf 1 1 1 abcd"],
     ["one byte", "\u0000"],
   ])("refuses what is no picture: %s", async (_, content) => {
     const directory = await folderOf({ "a.jpg": content });
     const path = join(directory, "a.jpg");
     expect(await failure(path)).toBe(
-      `picture "${path}" is no JPEG, PNG, WebP, GIF or TIFF, whatever its name says; convert or remove it.`,
+      `picture "${path}" is no JPEG, PNG, WebP, GIF, TIFF, BMP or PNM, whatever its name says; convert or remove it.`,
     );
   });
 

@@ -2,8 +2,10 @@ import { open, readFile } from "node:fs/promises";
 import sharp, { type Sharp } from "sharp";
 import { DataError, reason } from "../errors.js";
 import { MAX_PIXELS, type Picture, type Size } from "../pixels/index.js";
+import { bmpHeader, decodeBmp } from "./bmp.js";
 import { opaqueGif, paintAround } from "./gif.js";
 import { jpegFrame } from "./jpeg.js";
+import { decodePnm, isPnm, type PnmHeader, pnmHeader } from "./pnm.js";
 
 // sharp keeps decoded files for later calls; here every file is read once an epoch, and kept by whoever wants it.
 sharp.cache(false);
@@ -18,13 +20,13 @@ export interface DecodeOptions {
 }
 
 /** What is decoded, for messages. */
-export const PICTURE_FORMATS = "JPEG, PNG, WebP, GIF or TIFF";
+export const PICTURE_FORMATS = "JPEG, PNG, WebP, GIF, TIFF, BMP or PNM";
 
 /**
- * Decodes a JPEG, PNG, WebP, GIF or TIFF to RGB, byte for byte as Pillow's `Image.open(file).convert("RGB")`: grey is repeated,
- * alpha dropped (not blended), CMYK multiplied out, colour profile and (unless asked for) orientation ignored, of an animation the
- * first picture taken, of 16-bit colour the high byte. 16-bit grey without alpha ends at 255, as there: all but its darkest values
- * are white.
+ * Decodes a JPEG, PNG, WebP, GIF, TIFF, BMP or PNM (PBM, PGM or PPM, binary or text) to RGB, byte for byte as Pillow's
+ * `Image.open(file).convert("RGB")`: grey is repeated, alpha dropped (not blended), CMYK multiplied out, colour profile and (unless
+ * asked for) orientation ignored, of an animation the first picture taken, of 16-bit colour the high byte. 16-bit grey without alpha
+ * ends at 255, as there: all but its darkest values are white.
  * @param source - path or bytes
  * @throws {DataError} where it is missing, empty, of another format, truncated, or of more than `maxPixels` pixels
  */
@@ -34,6 +36,7 @@ export async function decodePicture(source: string | Uint8Array, options: Decode
   if (bytes.length === 0) throw new DataError(`picture "${name}" is an empty file; restore or remove it.`);
   const format = formatOf(bytes);
   if (format === null) throw unknownFormat(name);
+  if (format === "bmp" || format === "pnm") return decodeSimple(bytes, format, { name, maxPixels });
   const gif = format === "gif" ? opaqueGif(bytes) : null;
   // Pillow turns TIFFs by itself.
   const autoOrient = options.exifOrientation === true || format === "tiff";
@@ -49,12 +52,39 @@ export async function decodePicture(source: string | Uint8Array, options: Decode
     const { width = 0, height = 0 } = await image(false)
       .metadata()
       .catch(() => ({}) as { width?: number; height?: number });
-    if (width * height > maxPixels) {
-      throw new DataError(
-        `picture "${name}" has ${width} x ${height} pixels, more than the ${maxPixels} allowed; make it smaller or remove it.`,
-      );
-    }
+    if (width * height > maxPixels) throw tooLarge(name, { width, height }, maxPixels);
     throw damaged(name, error);
+  }
+}
+
+/** Formats that libvips is not asked for. */
+type SimpleFormat = "bmp" | "pnm";
+
+function decodeSimple(
+  bytes: Uint8Array,
+  format: SimpleFormat,
+  { name, maxPixels }: Required<Pick<DecodeOptions, "name" | "maxPixels">>,
+): Picture {
+  const judged = <T extends Size>(header: T): T => {
+    if (header.width * header.height > maxPixels) throw tooLarge(name, header, maxPixels);
+    return header;
+  };
+  try {
+    return format === "bmp" ? decodeBmp(bytes, judged(bmpHeader(bytes))) : decodePnm(bytes, judged(pnmHeader(bytes)));
+  } catch (error) {
+    throw error instanceof DataError ? error : damaged(name, error);
+  }
+}
+
+const sizeOf = ({ width, height }: Size): Size => ({ width, height });
+
+/** The header of a PNM if it ends in the file's beginning: its comments may be of any length. */
+function headerWithin(head: Uint8Array): PnmHeader | null {
+  try {
+    const header = pnmHeader(head);
+    return header.pixelsAt < head.length ? header : null;
+  } catch {
+    return null;
   }
 }
 
@@ -71,16 +101,26 @@ export async function pictureSize(
   const format = formatOf(head);
   if (format === null) throw unknownFormat(name);
   try {
+    if (format === "bmp") return sizeOf(bmpHeader(head));
+    if (format === "pnm") {
+      const isWhole = typeof source !== "string" || head.length < HEAD_BYTES;
+      return sizeOf(isWhole ? pnmHeader(head) : (headerWithin(head) ?? pnmHeader(await read(source, name))));
+    }
     const { width, height, autoOrient } = await sharp(source, { limitInputPixels: false }).metadata();
     // Pillow turns TIFFs by itself.
     return exifOrientation || format === "tiff" ? autoOrient : { width, height };
   } catch (error) {
-    throw damaged(name, error);
+    throw error instanceof DataError ? error : damaged(name, error);
   }
 }
 
 const unknownFormat = (name: string): DataError =>
   new DataError(`picture "${name}" is no ${PICTURE_FORMATS}, whatever its name says; convert or remove it.`);
+
+const tooLarge = (name: string, { width, height }: Size, maxPixels: number): DataError =>
+  new DataError(
+    `picture "${name}" has ${width} x ${height} pixels, more than the ${maxPixels} allowed; make it smaller or remove it.`,
+  );
 
 function damaged(name: string, error: unknown): DataError {
   const detail = reason(error).replace(/^Input (buffer|file) has corrupt header:? */, "") || "corrupt header";
@@ -89,11 +129,14 @@ function damaged(name: string, error: unknown): DataError {
 
 const read = (path: string, name: string): Promise<Uint8Array> => readFile(path).catch(unreadable(name));
 
-/** Enough of a file to know its format. */
+/** The header of a BMP or PNM, with room for comments. */
+const HEAD_BYTES = 4096;
+
+/** Enough of a file to know its format, and the size where that is not sharp's to find. */
 async function readHead(path: string, name: string): Promise<Uint8Array> {
   const file = await open(path).catch(unreadable(name));
   try {
-    const { buffer, bytesRead } = await file.read(new Uint8Array(16), 0, 16, 0).catch(unreadable(name));
+    const { buffer, bytesRead } = await file.read(new Uint8Array(HEAD_BYTES), 0, HEAD_BYTES, 0).catch(unreadable(name));
     return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();
@@ -104,7 +147,7 @@ const unreadable = (name: string) => (error: unknown) => {
   throw new DataError(`picture "${name}" cannot be read: ${reason(error)}.`);
 };
 
-type Format = "jpeg" | "png" | "webp" | "gif" | "tiff";
+type Format = "jpeg" | "png" | "webp" | "gif" | "tiff" | SimpleFormat;
 
 /** The format by its first bytes; nothing else reaches the decoder, which would also draw SVG and open PDF. */
 function formatOf(bytes: Uint8Array): Format | null {
@@ -112,6 +155,8 @@ function formatOf(bytes: Uint8Array): Format | null {
   if (bytes[0] === 0xff && bytes[1] === 0xd8) return "jpeg";
   if (text(0, 8) === "\x89PNG\r\n\x1a\n") return "png";
   if (/^GIF8[79]a$/.test(text(0, 6))) return "gif";
+  if (text(0, 2) === "BM") return "bmp";
+  if (isPnm(bytes)) return "pnm";
   if (["II*\0", "MM\0*"].includes(text(0, 4))) return "tiff";
   return text(0, 4) === "RIFF" && text(8, 12) === "WEBP" ? "webp" : null;
 }

@@ -73,7 +73,7 @@ describe("openFolder", () => {
     expect(source.classes).toEqual(["cat"]);
     expect([...source.samples].map(({ name }) => name)).toEqual(["cat/a.png"]);
     expect(source.notes).toEqual([
-      `"${directory}": 2 files are no JPEG, PNG, WebP, GIF or TIFF, and left out`,
+      `"${directory}": 2 files are no JPEG, PNG, WebP, GIF, TIFF, BMP or PNM, and left out`,
       `"${directory}": 1 file is in no class folder, and left out`,
     ]);
   });
@@ -141,7 +141,7 @@ describe("openFolder", () => {
   it("names a class without pictures", async () => {
     const directory = await folderOf({ "cat/a.png": "", "dog/notes.txt": "" });
     expect(await failure(openFolder(directory))).toBe(
-      `class folder "${join(directory, "dog")}" holds no pictures (JPEG, PNG, WebP, GIF or TIFF); add some or remove it.`,
+      `class folder "${join(directory, "dog")}" holds no pictures (JPEG, PNG, WebP, GIF, TIFF, BMP or PNM); add some or remove it.`,
     );
   });
 });

@@ -6,7 +6,7 @@ import { byCodePoint, type Source } from "./source.js";
 import { areNumbers, inOrderOfNames, SampleTable } from "./table.js";
 
 /** Names of files that are taken for pictures. */
-export const PICTURE = /\.(jpe?g|jfif|png|webp|gif|tiff?)$/i;
+export const PICTURE = /\.(jpe?g|jfif|png|webp|gif|tiff?|bmp|p[bgpn]m)$/i;
 
 /**
  * A folder a class, in the order of torchvision's ImageFolder: classes are the folders' names by code point, or by value where all are

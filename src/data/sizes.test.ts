@@ -34,7 +34,7 @@ it("sizes come in the source's order, and a picture without one as the reason wh
     { width: 40, height: 30 },
   ]);
   expect((found[2] as DataError).message).toBe(
-    `picture "${join(folder, "a", "3.png")}" is no JPEG, PNG, WebP, GIF or TIFF, whatever its name says; convert or remove it.`,
+    `picture "${join(folder, "a", "3.png")}" is no JPEG, PNG, WebP, GIF, TIFF, BMP or PNM, whatever its name says; convert or remove it.`,
   );
   await expect(pictureSize(join(folder, "nowhere.jpg"))).rejects.toThrow(/nowhere.jpg" cannot be read: no such file/);
   await expect(pictureSize(Uint8Array.of(0xff, 0xd8, 1, 2))).rejects.toThrow(/is damaged or cut short/);
