@@ -33,7 +33,7 @@ beforeAll(async () => {
     ...[...SMALL, "--recipe", at("recipe.yaml"), "--data", at("three"), "--resolution", "32", "--batch-size", "12"],
     ...["--momentum", "0.8", "--out", at("run")],
   );
-});
+}, 120_000);
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
 describe("a run by a recipe", () => {

@@ -36,7 +36,8 @@ export function efficientnet(
     layers.activation(layers.norm(layers.conv(x, "conv_stem", stemChannels(arch), 3, { stride: 2 }), "bn1")),
   );
   blocks.forEach((block, i) => {
-    const dropPath = ((training?.dropPath ?? 0) * i) / blocks.length;
+    const { dropPath: last = 0, skips = () => true } = training ?? {};
+    const dropPath = skips(block.name) ? (last * i) / blocks.length : 0;
     y = b.scope(block.name, () => mbconv(layers, y, block, dropPath));
   });
   return { ...fromTrunk(layers, y, classes), trunk: y };

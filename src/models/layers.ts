@@ -31,6 +31,8 @@ export interface TrainingBehaviour {
   readonly dropout: number;
   /** Probability of skipping a residual branch at the last block; it grows linearly with depth from 0. */
   readonly dropPath: number;
+  /** True for the blocks whose residual branch may be skipped, such as `blocks.2.1`; all of them unless given. */
+  readonly skips?: (block: string) => boolean;
   /** How BatchNorm by the batch is written: as ONNX's operator (unless given), or in primitive ones where that is refused. */
   readonly batchNorm?: "operator" | "primitive";
 }

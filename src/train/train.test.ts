@@ -147,6 +147,9 @@ describe("a training step", () => {
 
   it("moves nothing of frozen parts, whose norms keep their statistics, and averages what moves", async () => {
     const own = { ...options, freeze: ["stem", "blocks.0-4"], averageDecay: 0.9, accumulate: 2 };
+    const deep = freshModel(architecture("efficientnet_b0", { width: 0.25 }), ["a", "b", "c"], 0);
+    const { noise } = trainingStep(deep, { ...own, dropPath: 0.2 });
+    expect([...new Set(noise.map(({ input }) => /blocks\.\d/.exec(input.name)![0]))]).toEqual(["blocks.5"]);
     const step = trainingStep(model, own);
     expect(
       step.state.filter((name) => /conv_stem|\bbn1\.|blocks\.[0-4]/.test(name) && !/blocks\.[56]/.test(name)),

@@ -30,7 +30,13 @@ export function trainingStep(
   const isFrozen = (name: string): boolean => frozen.has(partOfNetwork(name));
   const network = efficientnet(b, normalized(b, pixels, input), arch, {
     classes: classes.length,
-    training: { batchStatistics: (layer) => !isFrozen(layer), dropout, dropPath, batchNorm },
+    training: {
+      batchStatistics: (layer) => !isFrozen(layer),
+      dropout,
+      dropPath,
+      skips: (block) => !isFrozen(block),
+      batchNorm,
+    },
   });
   const ranks = new Map(parametersOf(arch, classes.length).map(({ name, shape }) => [name, shape.length]));
   return stepGraph(b, network, [pixels], labels, (name) => tensors.get(name)!.data, {
