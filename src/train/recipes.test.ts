@@ -24,6 +24,26 @@ describe("named recipes", () => {
 });
 
 describe("options", () => {
+  it("of a run that began before there was augmentation are those of one without it", () => {
+    const options = resolvedOptions({}, {}, circumstances);
+    const { augment, colorJitter, erasing, mixup, cutmix, mixProbability, mixSwitch, ...earlier } = options;
+    expect([augment, colorJitter, erasing, mixup, cutmix]).toEqual(["", 0, 0, 0, 0]);
+    expect(checkTrainOptions(earlier as typeof options)).toEqual(options);
+  });
+
+  it.each([
+    [{ augment: "rand-m9-n2-x" }, /^"rand-m9-n2-x" has the unknown section "x"/],
+    [{ augment: "v0", interpolation: "lanczos" }, 'augmentation "v0" turns pictures with bilinear, bicubic or random'],
+    [{ colorJitter: -0.1 }, "the colour jitter of brightness is -0.1"],
+    [{ erasing: 2 }, "the erasing probability is 2"],
+    [{ mixup: -1, cutmix: 1 }, "mixup is -1"],
+    [{ mixSwitch: 7 }, "the mixing switchProbability is 7"],
+  ])("are refused before anything is computed: %j", (own, message) => {
+    const options = resolvedOptions(own, {}, circumstances);
+    expect(() => checkTrainOptions(options)).toThrow(RequestError);
+    expect(() => checkTrainOptions(options)).toThrow(message);
+  });
+
   it("go before the recipe, and the recipe before defaults", () => {
     const own: Recipe = { epochs: 9, momentum: 0.5, warmupEpochs: 4 };
     const given = { epochs: 3, momentum: undefined, data: "not an option" };
