@@ -15,7 +15,13 @@ describe("named recipes", () => {
   it("efficientnet is the paper's, its rate in proportion to an update", async () => {
     const paper = await recipe("efficientnet");
     const options = resolvedOptions(paper, { batchSize: 64, accumulate: 8 }, circumstances);
-    expect(options).toMatchObject({ optimizer: "rmsprop", epochs: 350, averageDecay: 0.9999, statDecay: 0.99 });
+    expect(options).toMatchObject({
+      optimizer: "rmsprop",
+      epochs: 350,
+      averageDecay: 0.9999,
+      statDecay: 0.99,
+      augment: "v0",
+    });
     expect(options.learningRate).toBeCloseTo(0.032, 12);
     const at = (epoch: number) => learningRateAt({ ...options, name: options.schedule }, epoch) / options.learningRate;
     // Warm-up to 5 epochs; by then two steps of 2.4 are over.

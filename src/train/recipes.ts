@@ -20,12 +20,12 @@ export const RECIPES = {
    * 1905.11946, section 5.2) leaves them open: RMSProp with decay and momentum 0.9 and ε = 1e-3 within the root; 0.016 a 256
    * pictures, times 0.97 every 2.4 epochs in steps, after 5 epochs of linear warm-up; BatchNorm's statistics with 0.99, and an
    * average of the weights with 0.9999, by which all is evaluated. AutoAugment is `v0`, the policy of that code (preprocessing.py,
-   * autoaugment.py), not the one that its paper lists, `original`; turned pictures are bicubic here and have the mean colour outside, as
-   * timm has it, where TensorFlow takes the nearest pixel and grey. On ImageNet the authors reach 76.3% with B0 (arXiv, Table 2).
+   * autoaugment.py), not the one that AutoAugment's paper lists, `original`. It is done as timm does it: pictures are turned bicubically,
+   * with the mean colour outside, and moved by up to 45% of their side; TensorFlow takes the nearest pixel, grey, and up to 250 pixels. On ImageNet the authors reach 76.3% with B0 (arXiv, Table 2).
    */
   efficientnet: {
     source: "arXiv 1905.11946, section 5.2, and tensorflow/tpu models/official/efficientnet/main.py",
-    without: "nothing; turned pictures are filled in as timm does it",
+    without: "nothing; AutoAugment turns and moves pictures as timm does",
     recipe: {
       epochs: 350,
       optimizer: "rmsprop",
