@@ -21,7 +21,8 @@ export const RECIPES = {
    * pictures, times 0.97 every 2.4 epochs in steps, after 5 epochs of linear warm-up; BatchNorm's statistics with 0.99, and an
    * average of the weights with 0.9999, by which all is evaluated. AutoAugment is `v0`, the policy of that code (preprocessing.py,
    * autoaugment.py), not the one that AutoAugment's paper lists, `original`. It is done as timm does it: pictures are turned bicubically,
-   * with the mean colour outside, and moved by up to 45% of their side; TensorFlow takes the nearest pixel, grey, and up to 250 pixels. On ImageNet the authors reach 76.3% with B0 (arXiv, Table 2).
+   * with the mean colour outside, and moved by up to 45% of their side; TensorFlow takes the nearest pixel, grey, and up to 250 pixels.
+   * On ImageNet the authors reach 76.3% with B0 (arXiv, Table 2).
    */
   efficientnet: {
     source: "arXiv 1905.11946, section 5.2, and tensorflow/tpu models/official/efficientnet/main.py",
