@@ -33,6 +33,17 @@ const ALL = [
     "1",
   ],
   ...["--sampling", "repeated", "--class-weights", "balanced", "--freeze", "stem,blocks.0", "--layer-decay", "0.9"],
+  ...[
+    "--augment",
+    "rand-m9-mstd0.5-inc1",
+    "--color-jitter",
+    "0.4",
+    "--erasing",
+    "0.25",
+    "--train-interpolation",
+    "random",
+  ],
+  ...["--mixup", "0.2", "--cutmix", "1", "--mix-probability", "0.9", "--mix-switch", "0.4"],
   ...["--metric", "loss", "--keep", "2", "--patience", "4"],
 ];
 

@@ -134,6 +134,13 @@ it.each([
   [["efficientnet_b0", "--data", "x"], "there is no place for the run; give --out"],
   [["--resume", "x", "--config", "y"], "--config and --resume both name a configuration"],
   [["efficientnet_b0", "--from", "x", "--data", "y", "--out", "z"], "are to be trained; give one of them"],
+  [["--augment", "rand-w0"], '"rand-w0" has the unknown section "w0"; known are m, n, p, mstd, mmax and inc'],
+  [["--augment", "v9"], 'Unknown augmentation "v9". Known are autoaugment, '],
+  [["--color-jitter", "-1"], "the colour jitter of brightness is -1; give a number from 0"],
+  [["--erasing", "1.5"], "the erasing probability is 1.5; give one from 0 to 1, such as 0.25."],
+  [["--mixup", "-0.2"], "mixup is -0.2; give a number from 0"],
+  [["--cutmix", "much"], "Give a number."],
+  [["--mix-probability", "2"], "the mixing probability is 2; give one from 0 to 1."],
   [["efficientnet_b0", "--data", "x", "--out", "y", "--resolution", "32:a"], "Give a resolution, such as 224, or some"],
 ])("refuses %j", async (args, message) => {
   expect(await refused(...args)).toContain(message);

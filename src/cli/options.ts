@@ -33,6 +33,7 @@ export const integer = numeric("a whole number", Number.isInteger);
 export const nonNegativeInteger = numeric("a whole number of 0 or more", (n) => Number.isInteger(n) && n >= 0);
 export const positiveNumber = numeric("a number above 0", (n) => n > 0 && Number.isFinite(n));
 export const nonNegativeNumber = numeric("a number of 0 or more", (n) => n >= 0 && Number.isFinite(n));
+export const number = numeric("a number", Number.isFinite);
 export const fraction = numeric("a number from 0 to below 1", (n) => n >= 0 && n < 1);
 
 /** Comma-separated whole numbers. */

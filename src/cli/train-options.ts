@@ -1,6 +1,15 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { FILTERS, SAMPLINGS } from "../data/index.js";
-import { CLASS_WEIGHTS, METRICS, OPTIMIZERS, RECIPE_NAMES, SCHEDULES, type TrainOptions } from "../train/index.js";
+import {
+  CLASS_WEIGHTS,
+  checkTrainOptions,
+  defaultTrainOptions,
+  METRICS,
+  OPTIMIZERS,
+  RECIPE_NAMES,
+  SCHEDULES,
+  type TrainOptions,
+} from "../train/index.js";
 import * as cli from "./options.js";
 
 /** The options of `train` as they are typed; what decides the result has the names of `TrainOptions`. */
@@ -18,6 +27,8 @@ export interface TrainCommandOptions
   /** The earlier ones, and the last. */
   readonly resolution?: readonly number[];
   readonly testResolution?: number;
+  /** Of the training crops, where it is not that of the test. */
+  readonly trainInterpolation?: string;
   readonly cropRatio?: number;
   readonly exifOrientation?: boolean;
   readonly cacheMemory: number;
@@ -45,6 +56,16 @@ function share(text: string): number {
   return value;
 }
 
+/** An option of the run that training checks, with its message, before anything is opened. */
+function checked<K extends keyof TrainOptions>(name: K, value: TrainOptions[K]): TrainOptions[K] {
+  checkTrainOptions({ ...defaultTrainOptions({ resolution: 224, dropout: 0 }), [name]: value });
+  return value;
+}
+
+const checkedNumber = (name: "colorJitter" | "erasing" | "mixup" | "cutmix" | "mixProbability" | "mixSwitch") => {
+  return (text: string): number => checked(name, cli.number(text));
+};
+
 /** What the run is about: model, data, and where the options come from. */
 const withSubject = (to: Command): Command =>
   to
@@ -68,6 +89,11 @@ const withPictures = (to: Command): Command =>
     .option("--test-resolution <px>", "resolution of the validation (default: the training's)", cli.positiveInteger)
     .option("--crop-ratio <c>", "crop ratio of the validation (default: 0.875)", cli.positiveNumber)
     .addOption(new Option("--interpolation <filter>", "resampling filter (default: bicubic)").choices(FILTERS))
+    .addOption(
+      new Option("--train-interpolation <filter>", "that of training crops alone; random: bilinear or bicubic").choices(
+        [...FILTERS, "random"],
+      ),
+    )
     .option("--min-crop-area <a>", "least share of the area that a crop takes (default: 0.08)", cli.positiveNumber)
     .option("--flip <p>", "probability of mirroring (default: 0.5)", cli.nonNegativeNumber)
     .addOption(
@@ -76,6 +102,25 @@ const withPictures = (to: Command): Command =>
         "an epoch's pictures: each once, classes alike, or a third three times (default: shuffled)",
       ).choices(SAMPLINGS),
     );
+
+/** What becomes of crops and batches. */
+const withAugmentation = (to: Command): Command =>
+  to
+    .option(
+      "--augment <name>",
+      "augmentation, such as rand-m9-n2-mstd0.5 or v0; none (docs/AUGMENTATION.md; default: none)",
+      (name) => checked("augment", name === "none" ? "" : name),
+    )
+    .option(
+      "--color-jitter <j>",
+      "how far brightness, contrast and saturation go, such as 0.4 (default: 0)",
+      checkedNumber("colorJitter"),
+    )
+    .option("--erasing <p>", "probability of erasing a part by noise (default: 0)", checkedNumber("erasing"))
+    .option("--mixup <alpha>", "mixup, such as 0.2 (default: 0, none)", checkedNumber("mixup"))
+    .option("--cutmix <alpha>", "CutMix, such as 1 (default: 0, none)", checkedNumber("cutmix"))
+    .option("--mix-probability <p>", "of mixing a batch (default: 1)", checkedNumber("mixProbability"))
+    .option("--mix-switch <p>", "probability of CutMix where both are on (default: 0.5)", checkedNumber("mixSwitch"));
 
 const withOptimizer = (to: Command): Command =>
   to
@@ -128,4 +173,7 @@ const withChoice = (to: Command): Command =>
 
 /** Adds all that `train` takes. */
 export const withTrainOptions = (to: Command): Command =>
-  [withSubject, withPictures, withOptimizer, withModel, withChoice].reduce((command, add) => add(command), to);
+  [withSubject, withPictures, withAugmentation, withOptimizer, withModel, withChoice].reduce(
+    (command, add) => add(command),
+    to,
+  );

@@ -169,12 +169,12 @@ async function trainable(path: string): Promise<EfficientNet> {
 
 /** What the command line says of the options of a run, among others. */
 function givenOptions(typed: TrainCommandOptions, command: Command): Partial<TrainOptions> {
-  const { resolution = [], onBadImage, ...rest } = typed;
+  const { resolution = [], interpolation, trainInterpolation = interpolation, onBadImage, ...rest } = typed;
   // A configuration may have another action than the command's default.
   const action = command.getOptionValueSource("onBadImage") === "default" ? {} : { onBadImage };
   const last = resolution.at(-1);
   const resolutions = last === undefined ? {} : { resolution: last, earlierResolutions: resolution.slice(0, -1) };
-  return { ...rest, ...resolutions, ...action };
+  return { ...rest, ...resolutions, ...action, interpolation: trainInterpolation };
 }
 
 function resultText({ epochs, best, model, kept }: TrainResult): string {

@@ -22,7 +22,8 @@ it("ramps the rate exponentially over updates, however few batches an epoch has,
   });
   expect(few.points).toHaveLength(5);
   expect(few.points[0]!.smoothed).toBe(few.points[0]!.loss);
-  const many = await findLearningRate(model, { train }, options, { steps: 40, range: [1e-2, 1e6], threads: 1 });
+  const mixed = { ...options, augment: "v0", mixup: 0.2, cutmix: 1 };
+  const many = await findLearningRate(model, { train }, mixed, { steps: 40, range: [1e-2, 1e6], threads: 1 });
   expect(many.points.length).toBeLessThan(40);
 });
 

@@ -1,4 +1,4 @@
-import { loadBatches, openPictureCache, type Splits, sampledOrder, trainTransform } from "../data/index.js";
+import { loadBatches, openPictureCache, type Splits, sampledOrder } from "../data/index.js";
 import { DataError } from "../errors.js";
 import type { EfficientNet } from "../models/index.js";
 import { silent } from "../progress.js";
@@ -7,6 +7,7 @@ import { weightsInLoss } from "./class-weights.js";
 import { stepsPerEpoch } from "./length.js";
 import { noiseFeeds } from "./noise.js";
 import { checkTrainOptions, optimizerOf, type TrainOptions } from "./options.js";
+import { batchFeeds, isMixed, trainingPictures } from "./pictures.js";
 import type { TrainSurroundings } from "./run.js";
 import { initialState } from "./step.js";
 import { trainingStep } from "./training-step.js";
@@ -58,17 +59,21 @@ export async function findLearningRate(
 ): Promise<FoundRate> {
   // The average of the weights plays no part in the losses.
   const ramp = checkTrainOptions({ ...options, averageDecay: 0 });
-  const { batchSize, seed, accumulate, interpolation, minCropArea, flip, resolution, sampling, onBadImage } = ramp;
+  const { batchSize, seed, accumulate, resolution, sampling, onBadImage } = ramp;
   stepsPerEpoch(train, ramp);
   const batchNorm = device === undefined || device === "cpu" ? "operator" : "primitive";
-  const step = trainingStep(model, ramp, { batchNorm, classWeights: weightsInLoss(ramp, train) });
+  const step = trainingStep(model, ramp, {
+    batchNorm,
+    mixed: isMixed(ramp),
+    classWeights: weightsInLoss(ramp, train),
+  });
   const session = await openSession(step.program, { device, threads });
   const task = progress.start("learning rates", steps, "updates");
   const losses: number[] = [];
   const points: RatePoint[] = [];
   try {
     await session.setState(initialState(step, optimizerOf(ramp), (name) => model.tensors.get(name)!.data));
-    const transform = trainTransform({ resolution, interpolation, scale: [minCropArea, 1], flip });
+    const transform = trainingPictures(ramp, { resolution, normalization: model.input });
     const cache = openPictureCache(cacheBytes);
     for (let epoch = 0, run = 0; ; epoch++) {
       const order = sampledOrder(train, sampling, { seed, epoch });
@@ -84,11 +89,11 @@ export async function findLearningRate(
         cache,
         signal,
       };
-      for await (const { pixels, labels } of loadBatches(train, loading)) {
+      for await (const batch of loadBatches(train, loading)) {
         run++;
         const learningRate = range[0] * (range[1] / range[0]) ** (points.length / Math.max(steps - 1, 1));
         const fed = { ...step.scalars(run, learningRate), ...noiseFeeds(step.noise, seed, run) };
-        losses.push(Number((await session.run({ pixels, labels, ...fed })).loss![0]));
+        losses.push(Number((await session.run({ ...batchFeeds(batch, ramp, epoch), ...fed })).loss![0]));
         if (run % accumulate > 0) continue;
         points.push(nextPoint(points, learningRate, losses.splice(0)));
         task.advance(1, `loss ${points.at(-1)!.loss.toFixed(3)}`);

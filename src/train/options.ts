@@ -2,6 +2,7 @@ import { z } from "zod";
 import { ON_BAD_IMAGE, SAMPLINGS } from "../data/index.js";
 import { RequestError } from "../errors.js";
 import { OPTIMIZERS, type Optimizer, optimizer } from "./optimizers.js";
+import { checkPictures } from "./pictures.js";
 import { checkSchedule, SCHEDULES } from "./schedule.js";
 import { STAT_DECAY } from "./step.js";
 
@@ -18,6 +19,7 @@ export const CLASS_WEIGHTS = ["none", "balanced"] as const;
 export const TrainOptions = z.strictObject({
   /** Height and width of the training crops, px. */
   resolution: z.number().int().min(16).max(2048),
+  /** One of `FILTERS`, or `random`: bilinear or bicubic, drawn for each picture. */
   interpolation: z.string(),
   batchSize: z.number().int().min(1).max(4096),
   epochs: z.number().int().min(1).max(100_000),
@@ -67,6 +69,19 @@ export const TrainOptions = z.strictObject({
   keep: z.number().int().min(0).max(1000).default(0),
   /** Resolutions before the last one, px; the epochs are divided evenly. */
   earlierResolutions: z.array(z.number().int().min(16).max(2048)).default([]),
+  /** An augmentation by its name, such as `rand-m9-n2-mstd0.5` (docs/AUGMENTATION.md); none if empty. */
+  augment: z.string().default(""),
+  /** How far brightness, contrast and saturation may go, such as 0.4; none if 0. */
+  colorJitter: z.number().default(0),
+  /** Probability of erasing a part. */
+  erasing: z.number().default(0),
+  /** Alpha of mixup and that of CutMix; none of it if 0. */
+  mixup: z.number().default(0),
+  cutmix: z.number().default(0),
+  /** Of mixing a batch, where either is on. */
+  mixProbability: z.number().default(1),
+  /** Probability of CutMix where both are. */
+  mixSwitch: z.number().default(0.5),
 });
 export type TrainOptions = z.infer<typeof TrainOptions>;
 
@@ -107,6 +122,7 @@ export function checkTrainOptions(options: TrainOptions): TrainOptions {
     throw new RequestError(`${name} is ${JSON.stringify(options[name as keyof TrainOptions])}: ${issue!.message}.`);
   }
   checkSchedule({ ...options, name: options.schedule });
+  checkPictures(result.data);
   return result.data;
 }
 

@@ -15,7 +15,13 @@ describe("named recipes", () => {
   it("efficientnet is the paper's, its rate in proportion to an update", async () => {
     const paper = await recipe("efficientnet");
     const options = resolvedOptions(paper, { batchSize: 64, accumulate: 8 }, circumstances);
-    expect(options).toMatchObject({ optimizer: "rmsprop", epochs: 350, averageDecay: 0.9999, statDecay: 0.99 });
+    expect(options).toMatchObject({
+      optimizer: "rmsprop",
+      epochs: 350,
+      averageDecay: 0.9999,
+      statDecay: 0.99,
+      augment: "v0",
+    });
     expect(options.learningRate).toBeCloseTo(0.032, 12);
     const at = (epoch: number) => learningRateAt({ ...options, name: options.schedule }, epoch) / options.learningRate;
     // Warm-up to 5 epochs; by then two steps of 2.4 are over.
@@ -24,6 +30,26 @@ describe("named recipes", () => {
 });
 
 describe("options", () => {
+  it("of a run that began before there was augmentation are those of one without it", () => {
+    const options = resolvedOptions({}, {}, circumstances);
+    const { augment, colorJitter, erasing, mixup, cutmix, mixProbability, mixSwitch, ...earlier } = options;
+    expect([augment, colorJitter, erasing, mixup, cutmix]).toEqual(["", 0, 0, 0, 0]);
+    expect(checkTrainOptions(earlier as typeof options)).toEqual(options);
+  });
+
+  it.each([
+    [{ augment: "rand-m9-n2-x" }, /^"rand-m9-n2-x" has the unknown section "x"/],
+    [{ augment: "v0", interpolation: "lanczos" }, 'augmentation "v0" turns pictures with bilinear, bicubic or random'],
+    [{ colorJitter: -0.1 }, "the colour jitter of brightness is -0.1"],
+    [{ erasing: 2 }, "the erasing probability is 2"],
+    [{ mixup: -1, cutmix: 1 }, "mixup is -1"],
+    [{ mixSwitch: 7 }, "the mixing switchProbability is 7"],
+  ])("are refused before anything is computed: %j", (own, message) => {
+    const options = resolvedOptions(own, {}, circumstances);
+    expect(() => checkTrainOptions(options)).toThrow(RequestError);
+    expect(() => checkTrainOptions(options)).toThrow(message);
+  });
+
   it("go before the recipe, and the recipe before defaults", () => {
     const own: Recipe = { epochs: 9, momentum: 0.5, warmupEpochs: 4 };
     const given = { epochs: 3, momentum: undefined, data: "not an option" };

@@ -19,11 +19,14 @@ export const RECIPES = {
    * The constants of the authors' code, tensorflow/tpu models/official/efficientnet (main.py, utils.py), where the paper (arXiv
    * 1905.11946, section 5.2) leaves them open: RMSProp with decay and momentum 0.9 and ε = 1e-3 within the root; 0.016 a 256
    * pictures, times 0.97 every 2.4 epochs in steps, after 5 epochs of linear warm-up; BatchNorm's statistics with 0.99, and an
-   * average of the weights with 0.9999, by which all is evaluated. On ImageNet the authors reach 76.3% with B0 (arXiv, Table 2).
+   * average of the weights with 0.9999, by which all is evaluated. AutoAugment is `v0`, the policy of that code (preprocessing.py,
+   * autoaugment.py), not the one that AutoAugment's paper lists, `original`. It is done as timm does it: pictures are turned bicubically,
+   * with the mean colour outside, and moved by up to 45% of their side; TensorFlow takes the nearest pixel, grey, and up to 250 pixels.
+   * On ImageNet the authors reach 76.3% with B0 (arXiv, Table 2).
    */
   efficientnet: {
     source: "arXiv 1905.11946, section 5.2, and tensorflow/tpu models/official/efficientnet/main.py",
-    without: "AutoAugment",
+    without: "nothing; AutoAugment turns and moves pictures as timm does",
     recipe: {
       epochs: 350,
       optimizer: "rmsprop",
@@ -43,16 +46,17 @@ export const RECIPES = {
       dropPath: 0.2,
       minCropArea: 0.08,
       flip: 0.5,
+      augment: "v0",
     },
   },
   /*
    * "ResNet strikes back" (arXiv 2110.00476, Table 2, procedure A2): LAMB at 5e-3 a 2048 pictures under a cosine, weight decay 0.02,
-   * three views of a picture, 300 epochs of which 5 warm up. Its loss is binary cross-entropy under mixup and CutMix; here it is
-   * cross-entropy with the label smoothing of procedure A1, 0.1.
+   * three views of a picture, 300 epochs of which 5 warm up, RandAugment at level 7 with a deviation of 0.5, mixup with 0.1 or CutMix with 1, no erasing. Its loss
+   * is binary cross-entropy without label smoothing; here it is cross-entropy with the label smoothing of procedure A1, 0.1.
    */
   modern: {
     source: "arXiv 2110.00476, Table 2, procedure A2",
-    without: "binary cross-entropy, RandAugment, mixup and CutMix",
+    without: "binary cross-entropy",
     recipe: {
       epochs: 300,
       optimizer: "lamb",
@@ -67,6 +71,10 @@ export const RECIPES = {
       minCropArea: 0.08,
       flip: 0.5,
       sampling: "repeated",
+      augment: "rand-m7-mstd0.5-inc1",
+      mixup: 0.1,
+      cutmix: 1,
+      erasing: 0,
     },
   },
 } as const satisfies Record<string, NamedRecipe>;

@@ -1,12 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { openFolder } from "../data/index.js";
+import { loadBatches, mixBatch, openFolder, random, trainTransform } from "../data/index.js";
 import { testPreprocessing } from "../evaluate/index.js";
 import { architecture, freshModel } from "../models/index.js";
 import { encoded, folderOf, pattern } from "../pictures.testing.js";
 import type { Progress } from "../progress.js";
-import { defaultTrainOptions, type TrainOptions, train } from "./index.js";
+import { openSession } from "../runtime/index.js";
+import { defaultTrainOptions, initialState, optimizer, type TrainOptions, train, trainingStep } from "./index.js";
+import { noiseFeeds } from "./noise.js";
 
 const model = freshModel(architecture("efficientnet_b0", { width: 0.25, depth: 0.25 }), ["a", "b"], 0);
 const test = testPreprocessing(model.input, { resolution: 32 });
@@ -48,6 +50,61 @@ it("a run that is stopped while it gathers gradients goes on and ends in the sam
   for (const file of ["checkpoint.safetensors", "model/weights.safetensors", "metrics.jsonl", "metrics.csv"])
     expect((await readFile(join(stopped, file))).equals(await readFile(join(whole, file))), file).toBe(true);
 });
+
+/** Of other normalisation than ImageNet's, as AdvProp has it. */
+const halves = { ...model, input: { ...model.input, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] } };
+
+/** The loss of a first step, and how many pictures are right, without mixing. */
+async function plainly(options: TrainOptions, pixels: Uint8Array, labels: Int32Array): Promise<number[]> {
+  const step = trainingStep(halves, options);
+  const session = await openSession(step.program, { where: "here", threads: 1 });
+  await session.setState(initialState(step, optimizer("sgd"), (name) => model.tensors.get(name)!.data));
+  const noise = noiseFeeds(step.noise, options.seed, 1);
+  const { loss, correct } = await session.run({ pixels, labels, ...step.scalars(1, 0.1), ...noise });
+  await session.dispose();
+  return [Number(loss![0]), Number(correct![0])];
+}
+
+it.each([
+  ["mixup, lambda 0.87", { mixup: 0.4, cutmix: 0 }, 1],
+  ["mixup, lambda 0.27", { mixup: 0.4, cutmix: 0 }, 2],
+  ["CutMix, lambda 0.63", { mixup: 0, cutmix: 1 }, 2],
+])(
+  "a step's loss is lambda CE(a) + (1 - lambda) CE(b), and its top-1 that of the larger label: %s",
+  async (name, mix, seed) => {
+    const pictures = await source();
+    const options: TrainOptions = {
+      ...defaultTrainOptions({ resolution: 32, dropout: 0.2 }),
+      ...{
+        batchSize: 10,
+        epochs: 1,
+        warmupEpochs: 0,
+        seed,
+        augment: "rand-m9-mstd0.5",
+        erasing: 0.5,
+        colorJitter: 0.4,
+      },
+      ...mix,
+    };
+    const directory = join(await folderOf({}), "run");
+    const found = await train(halves, { train: pictures, val: pictures }, options, test, { directory, threads: 1 });
+    const transform = trainTransform({
+      ...{ resolution: 32, interpolation: "bicubic", normalization: halves.input, augment: "rand-m9-mstd0.5" },
+      colorJitter: { brightness: 0.4, contrast: 0.4, saturation: 0.4 },
+      erasing: { probability: 0.5 },
+    });
+    for await (const batch of loadBatches(pictures, { transform, batchSize: 10, seed, epoch: 0, shuffle: true })) {
+      const { pixels, labels, otherLabels, lambda } = mixBatch(batch, mix, random(seed, "mix", 0, 10));
+      const share = lambda[0]!;
+      expect(name).toContain(share.toFixed(2));
+      const own = await plainly(options, pixels, labels);
+      const other = await plainly(options, pixels, otherLabels);
+      expect(Math.abs(own[0]! - other[0]!)).toBeGreaterThan(1e-4);
+      expect(found.epochs[0]!.trainLoss).toBeCloseTo(share * own[0]! + (1 - share) * other[0]!, 5);
+      expect(found.epochs[0]!.trainTop1).toBe((share >= 0.5 ? own : other)[1]! / 10);
+    }
+  },
+);
 
 it("refuses an update of more batches than there are", async () => {
   const data = { train: await source(), val: await source() };

@@ -6,7 +6,6 @@ import {
   type Splits,
   sampledOrder,
   type TestPreprocessing,
-  trainTransform,
 } from "../data/index.js";
 import { type Evaluation, evaluate } from "../evaluate/index.js";
 import { percent } from "../format.js";
@@ -20,6 +19,7 @@ import { checkFinite, checkLoss } from "./finite.js";
 import { stepsPerEpoch } from "./length.js";
 import { noiseFeeds } from "./noise.js";
 import { checkTrainOptions, optimizerOf, type TrainOptions } from "./options.js";
+import { batchFeeds, isMixed, trainingPictures } from "./pictures.js";
 import { resolutionAt } from "./progressive.js";
 import { openRun, type RunDirectory, type RunFile, sourceHash } from "./rundir.js";
 import { learningRateAt } from "./schedule.js";
@@ -47,6 +47,7 @@ export interface EpochResult {
   /** From 1. */
   readonly epoch: number;
   readonly trainLoss: number;
+  /** Where batches are mixed, by the label with the larger share of each picture. */
   readonly trainTop1: number;
   readonly learningRate: number;
   readonly badPictures: number;
@@ -183,6 +184,7 @@ class Run {
     const step = trainingStep(model, options, {
       resolution,
       batchNorm: device === undefined || device === "cpu" ? "operator" : "primitive",
+      mixed: isMixed(options),
       classWeights: weightsInLoss(options, data.train),
     });
     const state = start === undefined ? await this.session!.getState() : start(step);
@@ -196,7 +198,7 @@ class Run {
   }
 
   private async trainEpoch(): Promise<void> {
-    const { batchSize, epochs, seed, onBadImage, interpolation, minCropArea, flip, sampling } = this.options;
+    const { batchSize, epochs, seed, onBadImage, sampling } = this.options;
     const { signal, checkpointSeconds = 60 } = this.surroundings;
     const { epoch } = this.state;
     const total = this.steps * batchSize;
@@ -205,11 +207,9 @@ class Run {
     let saved = performance.now();
     try {
       const batches = loadBatches(this.data.train, {
-        transform: trainTransform({
+        transform: trainingPictures(this.options, {
           resolution: this.resolution,
-          interpolation,
-          scale: [minCropArea, 1],
-          flip,
+          normalization: this.model.input,
           exifOrientation: this.test.exifOrientation,
         }),
         batchSize,
@@ -240,14 +240,13 @@ class Run {
     }
   }
 
-  private async trainStep({ pixels, labels, end, bad }: Batch): Promise<void> {
+  private async trainStep(batch: Batch): Promise<void> {
     const { state, options } = this;
     const started = performance.now();
     const step = state.step + 1;
     const learningRate = this.learningRate();
     const { loss, correct } = await this.session!.run({
-      pixels,
-      labels,
+      ...batchFeeds(batch, options, state.epoch),
       ...this.step!.scalars(step, learningRate),
       ...noiseFeeds(this.step!.noise, options.seed, step),
     });
@@ -257,11 +256,11 @@ class Run {
       ...state,
       step,
       stepInEpoch: state.stepInEpoch + 1,
-      position: end,
+      position: batch.end,
       pictures: state.pictures + options.batchSize,
       lossSum: state.lossSum + value * options.batchSize,
       correctSum: state.correctSum + Number(correct![0]),
-      badPictures: state.badPictures + bad.length,
+      badPictures: state.badPictures + batch.bad.length,
     };
     this.trainedPictures += options.batchSize;
     this.trainingMs += performance.now() - started;
