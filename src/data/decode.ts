@@ -1,4 +1,6 @@
-import { open, readFile } from "node:fs/promises";
+import { readFile } from "node:fs";
+import { open } from "node:fs/promises";
+import { promisify } from "node:util";
 import sharp, { type Sharp } from "sharp";
 import { DataError, reason } from "../errors.js";
 import { MAX_PIXELS, type Picture, type Size } from "../pixels/index.js";
@@ -127,7 +129,10 @@ function damaged(name: string, error: unknown): DataError {
   return new DataError(`picture "${name}" is damaged or cut short (${detail}); restore or remove it.`);
 }
 
-const read = (path: string, name: string): Promise<Uint8Array> => readFile(path).catch(unreadable(name));
+/** With callbacks inside: handles that are objects of their own take longer than files of this size do. */
+const readWhole = promisify(readFile);
+
+const read = (path: string, name: string): Promise<Uint8Array> => readWhole(path).catch(unreadable(name));
 
 /** The header of a BMP or PNM, with room for comments. */
 const HEAD_BYTES = 4096;

@@ -109,7 +109,12 @@ async function* score(
   const transform = testTransform(preprocessing);
   const order = { seed: 0, epoch: 0, shuffle: false, start, ahead: aheadOf(batchSize, pool.parallel) };
   const batches = loadBatches(source, { transform, batchSize, ...order, onBadImage, cache, signal });
-  for await (const { batch, results } of runEach(pool, batches, ({ pixels }) => ({ pixels }))) {
+  for await (const { batch, results } of runEach(
+    pool,
+    batches,
+    ({ pixels }) => ({ pixels }),
+    () => ["pixels"],
+  )) {
     const { labels, samples, count, bad, end } = batch;
     const answers = truth === undefined ? labels : Array.from(samples, (sample) => truth[sample]!);
     const logits = competing(results.logits as Float32Array, model, source);

@@ -74,7 +74,12 @@ export async function extract(
     const order = { seed: 0, epoch: 0, shuffle: false, ahead: aheadOf(batchSize, pool.parallel) };
     const transform = testTransform(preprocessing);
     const batches = loadBatches(source, { transform, batchSize, ...order, onBadImage, cache, signal });
-    for await (const { batch, results } of runEach(pool, batches, ({ pixels }) => ({ pixels }))) {
+    for await (const { batch, results } of runEach(
+      pool,
+      batches,
+      ({ pixels }) => ({ pixels }),
+      () => ["pixels"],
+    )) {
       const { count } = batch;
       await softmax.append(softmaxOf((results.logits as Float32Array).subarray(0, count * classes), classes));
       await features.append((results.features as Float32Array).subarray(0, count * width));

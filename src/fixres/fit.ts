@@ -109,7 +109,7 @@ async function epochOf(
   const scalars = stepScalars(optimizer, rate);
   let [sum, steps] = [0, 0];
   const feeds = ({ features, labels }: FeatureBatch) => ({ ...features, labels, ...scalars });
-  for await (const { batch, results } of runEach(session, batches, feeds)) {
+  for await (const { batch, results } of runEach(session, batches, feeds, ({ features }) => Object.keys(features))) {
     const loss = Number(results.loss![0]);
     steps++;
     if (!Number.isFinite(loss)) {
@@ -152,7 +152,7 @@ export async function* scoredFeatures(
   fed: Readonly<Record<string, unknown>> = {},
 ): AsyncGenerator<Pick<Scored, "scores" | "samples"> & { readonly count: number }> {
   const feeds = ({ features }: FeatureBatch) => ({ ...features, ...fed }) as FeatureBatch["features"];
-  for await (const { batch, results } of runEach(session, batches, feeds)) {
+  for await (const { batch, results } of runEach(session, batches, feeds, ({ features }) => Object.keys(features))) {
     const { labels, samples, count } = batch;
     yield { scores: scoreLogits(results.logits as Float32Array, labels, count, classes), samples, count };
   }

@@ -28,10 +28,10 @@ export async function openPool(program: Program, options: SessionOptions & { rea
   }
   return {
     parallel: count,
-    run(feeds, shapes) {
+    run(feeds, shapes, given) {
       const member = members.reduce((best, other) => (other.busy < best.busy ? other : best));
       member.busy++;
-      return member.session.run(feeds, shapes).finally(() => member.busy--);
+      return member.session.run(feeds, shapes, given).finally(() => member.busy--);
     },
     dispose,
   };

@@ -48,6 +48,20 @@ describe.each(["here", "thread"] as const)("a session in %s", (where) => {
     await session.dispose();
   });
 
+  it("takes over what it is given, and leaves what has a share in it", async () => {
+    const session = await openSession(accumulator(), { where, threads: 1 });
+    await session.setState({ sum: Float32Array.of(0, 0, 0) });
+    const x = Float32Array.of(1, 2, 3);
+    expect(await session.run({ x }, undefined, ["x"])).toEqual({ twice: Float32Array.of(2, 4, 6) });
+    expect(x.length).toBe(where === "thread" ? 0 : 3);
+    const whole = Float32Array.of(9, 4, 5, 6);
+    expect(await session.run({ x: whole.subarray(1) }, undefined, ["x"])).toEqual({
+      twice: Float32Array.of(8, 10, 12),
+    });
+    expect(whole).toEqual(Float32Array.of(9, 4, 5, 6));
+    await session.dispose();
+  });
+
   it("copies what it is fed, so that the caller may change it", async () => {
     const session = await openSession(accumulator(), { where, threads: 1 });
     const start = Float32Array.of(0, 0, 0);

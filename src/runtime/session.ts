@@ -32,9 +32,10 @@ export interface Session {
    * Runs once.
    * @param feeds - every input of `inputs`
    * @param shapes - of inputs that leave more than one dimension open; a single one follows from the number of elements
+   * @param given - inputs whose arrays the caller will not look at again: a session in a thread takes them over, where it copies others
    * @returns every output of `outputs`
    */
-  run(feeds: Tensors, shapes?: Readonly<Record<string, Shape>>): Promise<Tensors>;
+  run(feeds: Tensors, shapes?: Readonly<Record<string, Shape>>, given?: readonly string[]): Promise<Tensors>;
   /** Sets carried inputs; each must be set before the first run. */
   setState(state: Tensors): Promise<void>;
   /** A copy of all carried inputs as they stand after the last run. */

@@ -39,12 +39,12 @@ export async function openThreadSession(program: Program, options: SessionOption
   });
 
   let nextId = 0;
-  const call = <T>(request: Request): Promise<T> => {
+  const call = <T>(request: Request, transferred: readonly ArrayBuffer[] = []): Promise<T> => {
     const id = nextId++;
     return new Promise<T>((resolve, reject) => {
       pending.set(id, { resolve: resolve as (value: unknown) => void, reject });
       worker.ref();
-      worker.postMessage({ id, request });
+      worker.postMessage({ id, request }, transferred);
     });
   };
   try {
@@ -52,7 +52,7 @@ export async function openThreadSession(program: Program, options: SessionOption
     return {
       inputs,
       outputs,
-      run: (feeds, shapes) => call<Tensors>({ method: "run", feeds, shapes }),
+      run: (feeds, shapes, given) => call<Tensors>({ method: "run", feeds, shapes }, buffersOf(feeds, given)),
       setState: (state) => call<void>({ method: "setState", state }),
       getState: () => call<Tensors>({ method: "getState" }),
       async dispose() {
@@ -64,6 +64,14 @@ export async function openThreadSession(program: Program, options: SessionOption
     await worker.terminate();
     throw error;
   }
+}
+
+/** What can change threads without a copy: memory that is an array's alone. */
+function buffersOf(feeds: Tensors, given: readonly string[] = []): ArrayBuffer[] {
+  return given.flatMap((name) => {
+    const { buffer, byteLength } = feeds[name]!;
+    return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
+  });
 }
 
 /** An error from the thread with its class restored, since the class decides the exit code. */

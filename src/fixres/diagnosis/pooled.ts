@@ -51,7 +51,12 @@ export async function pooledActivations(
       const batches = loadBatches(source, { transform, batchSize, ...order, onBadImage, cache, signal });
       const rows: Float32Array[] = [];
       const unread: BadPicture[] = [];
-      for await (const { batch, results } of runEach(pool, batches, ({ pixels }) => ({ pixels }))) {
+      for await (const { batch, results } of runEach(
+        pool,
+        batches,
+        ({ pixels }) => ({ pixels }),
+        () => ["pixels"],
+      )) {
         const values = averaged(Object.values(results)[0] as Float32Array, area);
         rows.push(values.slice(0, batch.count * channels));
         unread.push(...batch.bad);

@@ -200,7 +200,12 @@ export class Features {
     const random = { seed, epoch: draw, shuffle: false, order: samples };
     const batches = loadBatches(source, { transform, batchSize, ...random, onBadImage, signal, ahead });
     let position = 0;
-    for await (const { batch, results } of runEach(pool, batches, ({ pixels }) => ({ pixels }))) {
+    for await (const { batch, results } of runEach(
+      pool,
+      batches,
+      ({ pixels }) => ({ pixels }),
+      () => ["pixels"],
+    )) {
       const rows = Array.from(batch.samples, (_, i) => this.rowOf(results, i));
       await Promise.all(rows.map((row, i) => this.keep(batch.samples[i]!, row)));
       this.computed += batch.count;
