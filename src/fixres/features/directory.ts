@@ -2,6 +2,7 @@ import { mkdir, readdir, rm, stat, statfs, utimes, writeFile } from "node:fs/pro
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
+import { RequestError, reason } from "../../errors.js";
 import { exists, readJson } from "../../files.js";
 
 /** What the rows of an entry are, for people; the key says it for programs. */
@@ -74,7 +75,11 @@ async function bytesIn(folder: string): Promise<number> {
 export async function openEntry(directory: string, key: string, about: About): Promise<string> {
   const folder = entryFolder(directory, key);
   const path = join(folder, ABOUT);
-  await mkdir(folder, { recursive: true });
+  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    throw new RequestError(
+      `the feature cache "${directory}" cannot be used: ${reason(error)}. Give another folder (--cache-dir), or keep features in memory (--cache memory).`,
+    );
+  });
   // Not written aside: several processes may begin the same entry, and what is damaged is written anew by the next one.
   const found = await readJson(path, About, "cache entry").catch(() => null);
   if (found === null) await writeFile(path, `${JSON.stringify(about, null, 2)}\n`);

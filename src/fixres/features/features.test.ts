@@ -195,6 +195,17 @@ describe("features", () => {
     expect(bad).toEqual(["b/1.png"]);
   });
 
+  it("names the first damaged pictures alone where all are, and refuses a folder that is none", async () => {
+    await read(ALL);
+    await writeFile(join(await entry(), "rows"), Buffer.alloc(100_000));
+    expect((await read(ALL)).notes).toHaveLength(4);
+    const file = at("a-file");
+    await writeFile(file, "");
+    const opening = read(ALL, { cache: { where: "disk", directory: file } });
+    await expect(opening).rejects.toThrow(RequestError);
+    await expect(opening).rejects.toThrow(/the feature cache ".*a-file" cannot be used: not a directory. Give another/);
+  });
+
   it("refuses what does not fit, with what to choose", async () => {
     const opening = read(ALL, { cache: { where: "disk", directory: at("cache"), limitBytes: 100 } });
     await expect(opening).rejects.toThrow(RequestError);

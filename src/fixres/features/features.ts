@@ -76,6 +76,9 @@ export interface BatchOptions {
 
 type Row = TypedArray;
 
+/** Damaged rows that are told of by name. */
+const TOLD = 3;
+
 /**
  * Features of a source below a cut. Each is computed when it is first asked for, on one session a core, and kept. It depends on the
  * picture and nothing else, so the order in which they are asked for, and a run that was killed, change nothing.
@@ -89,6 +92,8 @@ export class Features {
   /** Pictures whose features were computed, by this object. */
   computed = 0;
   private readonly unreadable = new Set<number>();
+  /** Rows that were not what was written. */
+  private damaged = 0;
   private readonly memory: TypedArray | null;
   /** 1 where a row is in memory. */
   private readonly resident: Uint8Array;
@@ -178,7 +183,10 @@ export class Features {
   /** The row of a picture whose kept one was damaged. */
   private async again(sample: number, draw: number): Promise<Row | null> {
     const { progress = silent, source } = this.options;
-    progress.note(`the kept features of "${source.samples[sample]!.name}" were damaged, and are computed again`);
+    this.damaged++;
+    if (this.damaged <= TOLD)
+      progress.note(`the kept features of "${source.samples[sample]!.name}" were damaged, and are computed again`);
+    if (this.damaged === TOLD + 1) progress.note("so are those of further pictures");
     for await (const { row } of this.compute(Int32Array.of(sample), draw)) return row;
     return null;
   }
