@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { DataError, FailedError, RequestError } from "./errors.js";
-import { openFile, readJson, writeFileAtomic } from "./files.js";
+import { makeFolder, openFile, readJson, writeFileAtomic } from "./files.js";
 
 let folder: string;
 beforeEach(async () => {
@@ -123,4 +123,14 @@ describe("readJson", () => {
 it("openFile refuses folders and missing files by name", async () => {
   expect((await failure(openFile(folder, "weights"))).message).toBe(`weights "${folder}" is a folder; give a file.`);
   expect(await failure(openFile(join(folder, "no"), "weights"))).toBeInstanceOf(DataError);
+});
+
+it("makeFolder makes those above it too, and says in one line why it cannot", async () => {
+  await makeFolder(join(folder, "a", "b"));
+  await makeFolder(join(folder, "a", "b"));
+  expect(await readdir(join(folder, "a"))).toEqual(["b"]);
+  await writeFile(join(folder, "file"), "");
+  const making = makeFolder(join(folder, "file", "c"));
+  await expect(making).rejects.toThrow(RequestError);
+  await expect(making).rejects.toThrow(/^cannot make the folder ".*c": not a directory; give another place\.$/);
 });

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { type FileHandle, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { core, ZodType } from "zod";
-import { DataError, FailedError, RequestError } from "./errors.js";
+import { DataError, FailedError, RequestError, reason } from "./errors.js";
 
 /** A file that takes its place when it is complete. */
 export interface PendingFile {
@@ -132,6 +132,13 @@ function writeError(path: string, bytes: number, error: unknown): unknown {
     default:
       return error;
   }
+}
+
+/** Makes a folder, and those above it, where they are not there. @throws {RequestError} where it cannot be */
+export async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true }).catch((error: unknown) => {
+    throw new RequestError(`cannot make the folder "${path}": ${reason(error)}; give another place.`);
+  });
 }
 
 /** True where there is a file or folder of this path. */

@@ -1,8 +1,8 @@
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type BadPicture, loadBatches, type Source, testTransform } from "../data/index.js";
 import { DataError, UnsupportedOperatorError } from "../errors.js";
-import { writeFileAtomic } from "../files.js";
+import { makeFolder, writeFileAtomic } from "../files.js";
 import { anatomyOf, inferenceGraph, type Model, withWeights } from "../models/index.js";
 import { elements, type Graph, showShape } from "../onnx/index.js";
 import { silent } from "../progress.js";
@@ -56,7 +56,7 @@ export async function extract(
     Object.entries(FILES).map(([key, file]) => [key, join(directory, file)]),
   ) as Extraction["files"];
 
-  await mkdir(directory, { recursive: true });
+  await makeFolder(directory);
   await rm(paths.head, { force: true });
   const computing = { preprocessing, device, threads, batchSize: batch };
   const { pool, batchSize } = await openComputing(model, computing, () => withWeights(graph, model));

@@ -1,7 +1,7 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { BadPicture, Splits } from "../data/index.js";
 import { type Accuracy, type PairedGain, pairedGain, recordHead, type Scored, saveRecord } from "../evaluate/index.js";
+import { makeFolder } from "../files.js";
 import { expectedClasses, type Model, saveModel } from "../models/index.js";
 import { sourceHash } from "../train/index.js";
 import type { CacheWhere } from "./features/features.js";
@@ -60,7 +60,7 @@ export async function tune(
   const { directory } = surroundings;
   const tuning = new Tuning(model, data, options, surroundings);
   try {
-    await mkdir(directory, { recursive: true });
+    await makeFolder(directory);
     const train = await tuning.training();
     const val = await tuning.validation();
     const start = await tuning.start(train.plain);

@@ -1,9 +1,9 @@
-import { mkdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { EXPORT_KEY } from "../classifier.js";
 import { DataError } from "../errors.js";
-import { checkedJson, readJson, writeFileAtomic } from "../files.js";
+import { checkedJson, makeFolder, readJson, writeFileAtomic } from "../files.js";
 import { sameShape, showShape, type Value, withValues } from "../onnx/index.js";
 import { CROP_MODES, TRANSFORMS } from "../pixels/index.js";
 import { openUnread, readSafetensors, type Tensor, writeSafetensors } from "../weights/index.js";
@@ -174,7 +174,7 @@ async function assembled(
 
 /** Writes a model directory, weights first, so that a directory with a `model.json` is always complete. */
 export async function saveModel(directory: string, model: Model): Promise<void> {
-  await mkdir(directory, { recursive: true });
+  await makeFolder(directory);
   const { arch, tensors } = model;
   if (isOnnxNetwork(arch)) await writeFileAtomic(join(directory, GRAPH), onnxFile(model, arch));
   else await writeSafetensors(join(directory, WEIGHTS), tensors, { format: "pt" });

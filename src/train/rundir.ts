@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import type { Source } from "../data/index.js";
 import { RequestError } from "../errors.js";
-import { exists, readJson, writeFileAtomic } from "../files.js";
+import { exists, makeFolder, readJson, writeFileAtomic } from "../files.js";
 import { type RunConfig, saveConfig } from "./config.js";
 import { type Metrics, openMetrics } from "./metrics.js";
 import { TrainOptions } from "./options.js";
@@ -65,7 +65,7 @@ export async function openRun(directory: string, run: RunFile, config?: RunConfi
       );
     }
   } else {
-    await mkdir(directory, { recursive: true });
+    await makeFolder(directory);
     // The options last: with them a run is there.
     if (config !== undefined) await saveConfig(directory, config);
     await writeFileAtomic(file, `${JSON.stringify(run, null, 2)}\n`);

@@ -1,9 +1,9 @@
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Source } from "../../data/index.js";
 import { DataError, RequestError } from "../../errors.js";
-import { exists, readJson, writeFileAtomic } from "../../files.js";
+import { exists, makeFolder, readJson, writeFileAtomic } from "../../files.js";
 import type { Model } from "../../models/index.js";
 import { type Details, detailedTally, type Scored } from "../details.js";
 import { type EvaluateOptions, type Evaluation, evaluate, type ScoreLog } from "../evaluate.js";
@@ -48,7 +48,7 @@ export async function evaluateInto(
   options: EvaluateOptions,
 ): Promise<Evaluation> {
   const head = recordHead(name, model, source, options);
-  await mkdir(directory, { recursive: true });
+  await makeFolder(directory);
   const [summary, log] = [join(directory, SUMMARY), join(directory, LOG)];
   const complete = (await exists(summary)) ? await readJson(summary, Summary, "record") : null;
   const earlier = complete ?? (await headOfLog(log));
@@ -105,7 +105,7 @@ export async function saveRecord(
   scored: readonly Scored[],
 ): Promise<void> {
   await rm(directory, { recursive: true, force: true });
-  await mkdir(directory, { recursive: true });
+  await makeFolder(directory);
   const sums = detailedTally(source);
   for (const part of scored) sums.add(part);
   async function* rows() {

@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import {
@@ -29,7 +28,7 @@ import {
   testPreprocessing,
   underRealLabels,
 } from "../../evaluate/index.js";
-import { exists, readJson, writeFileAtomic } from "../../files.js";
+import { exists, makeFolder, readJson, writeFileAtomic } from "../../files.js";
 import {
   architecture,
   expectedClasses,
@@ -144,7 +143,7 @@ export async function reproduce(
 ): Promise<Reproduction> {
   const { directory, weights, offline, signal, progress = silent } = surroundings;
   const name = options.recipe ?? preset.recipe;
-  await mkdir(directory, { recursive: true });
+  await makeFolder(directory);
   const start = await startingModel(preset.weights, join(directory, "model"), {
     from: weights,
     offline,
