@@ -10,7 +10,7 @@ export interface Cost {
 }
 
 /** Runs before those that count, and those. */
-const [WARM_UP, RUNS] = [2, 15];
+const [WARM_UP, RUNS] = [1, 7];
 
 /** Measures what a picture costs. */
 export async function costOf(
