@@ -136,9 +136,27 @@ function writeError(path: string, bytes: number, error: unknown): unknown {
 
 /** Makes a folder, and those above it, where they are not there. @throws {RequestError} where it cannot be */
 export async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true }).catch((error: unknown) => {
+  await folderMade(path).catch((error: unknown) => {
     throw new RequestError(`cannot make the folder "${path}": ${reason(error)}; give another place.`);
   });
+}
+
+/**
+ * Makes a folder and those above it, with the errors of the system. Node's own `recursive` never ends where a folder is there and
+ * takes no others, as below /proc.
+ */
+export async function folderMade(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (codeOf(error) === "EEXIST" && (await stat(path)).isDirectory()) return;
+    const above = dirname(path);
+    if (codeOf(error) !== "ENOENT" || above === path) throw error;
+    await folderMade(above);
+    await mkdir(path).catch((again: unknown) => {
+      if (codeOf(again) !== "EEXIST") throw again;
+    });
+  }
 }
 
 /** True where there is a file or folder of this path. */

@@ -33,6 +33,9 @@ export function duration(seconds: number): string {
   return minutes < 60 ? `${minutes} min ${whole % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** Bytes as `3.1 GiB`, or `12 MiB` below a tenth of that. */
-export const binaryBytes = (bytes: number): string =>
-  bytes >= 2 ** 30 / 10 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${Math.ceil(bytes / 2 ** 20)} MiB`;
+/** Bytes as `3.1 GiB`; as `12 MiB` below a tenth of that, and so on down to `7 bytes`. */
+export function binaryBytes(bytes: number): string {
+  if (bytes >= 2 ** 30 / 10) return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  if (bytes >= 2 ** 20) return `${Math.ceil(bytes / 2 ** 20)} MiB`;
+  return bytes >= 2 ** 10 ? `${Math.ceil(bytes / 2 ** 10)} KiB` : `${Math.ceil(bytes)} bytes`;
+}

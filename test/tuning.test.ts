@@ -169,6 +169,39 @@ describe("the method on colour pictures of ten classes", () => {
     });
   });
 
+  it.each([
+    [["--views", "2"], "give --recipe test+, or no --views"],
+    [["--tune", "classifier", "--solver", "lbfgs", "--select-on", "val"], "has no epochs to choose"],
+  ])("refuses %j", async (more, message) => {
+    const { code, stderr } = await fixres(["tune", at("run", "model"), "--data", data, ...more, "--out", at("none")]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(message);
+  });
+
+  it("takes turns at views also where nothing keeps them", async () => {
+    const args = [
+      "--data",
+      data,
+      "--resolution",
+      "48",
+      "--epochs",
+      "3",
+      "--recipe",
+      "test+",
+      "--views",
+      "2",
+      "--threads",
+      "1",
+    ];
+    const weights = async (where: string): Promise<Buffer> => {
+      const out = at(`views-${where}`);
+      const { code, stderr } = await fixres(["tune", at("run", "model"), ...args, "--cache", where, "--out", out]);
+      expect(code, stderr).toBe(0);
+      return readFile(join(out, "weights.safetensors"));
+    };
+    expect((await weights("none")).equals(await weights("memory"))).toBe(true);
+  });
+
   it("refuses a batch that what is left of the training pictures does not fill", async () => {
     const args = [
       "--data",

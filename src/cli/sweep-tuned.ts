@@ -57,7 +57,11 @@ export async function sweepTuned(
   const preprocessing = cli.resolvedPreprocessing(model, first, progress, { tuning: true });
   const candidates = resolutions.flatMap((resolution) =>
     options.recipes.map((recipe) =>
-      tuneOptions({ ...options, tune: mode, recipe }, { ...preprocessing, resolution }, data.train.samples.length),
+      tuneOptions(
+        { ...options, tune: mode, recipe, views: recipe === "test" ? 0 : options.views },
+        { ...preprocessing, resolution },
+        data.train.samples.length,
+      ),
     ),
   );
   const surroundings = { device, threads, cache: cacheOf(options), signal, progress };

@@ -120,6 +120,8 @@ export async function openTuning(path: string, options: TuningOptions) {
   [...data.train.notes, ...data.val.notes].forEach(progress.note);
   const preprocessing = cli.resolvedPreprocessing(model, options, progress, { tuning: true });
   const tuning = tuneOptions(options, preprocessing, data.train.samples.length);
+  if (options.solver === "lbfgs" && (options.epochs ?? options.baseLearningRate) !== undefined)
+    progress.note("the solver lbfgs has neither epochs nor a learning rate; those that are given are not used");
   const { device, threads } = options;
   return { model, data, tuning, surroundings: { device, threads, cache: cacheOf(options), signal, progress } };
 }

@@ -66,6 +66,10 @@ export const TUNE_DEFAULTS: Omit<TuneOptions, "preprocessing"> = tuneDefaults("t
 export function checkOptions(options: TuneOptions, { samples }: Source): void {
   const { epochs, batchSize, baseLearningRate, selectOn, holdout, views } = options;
   recipe(options.recipe);
+  if (views > 0 && options.recipe === "test")
+    throw new RequestError(
+      `${views} views of pictures that the recipe test always shows alike are one; give --recipe test+, or no --views.`,
+    );
   if (options.solver === "lbfgs" && options.recipe !== "test") {
     throw new RequestError(
       `the solver lbfgs needs features that are always the same, but the recipe ${options.recipe} draws at random; give --solver sgd, or --recipe test.`,

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { BadPicture, Splits } from "../data/index.js";
+import { RequestError } from "../errors.js";
 import { type Accuracy, type PairedGain, pairedGain, recordHead, type Scored, saveRecord } from "../evaluate/index.js";
 import { makeFolder } from "../files.js";
 import { expectedClasses, type Model, saveModel } from "../models/index.js";
@@ -58,6 +59,11 @@ export async function tune(
 ): Promise<TuneResult> {
   const started = performance.now();
   const { directory } = surroundings;
+  if (options.solver === "lbfgs" && options.selectOn !== "none" && surroundings.selection === undefined) {
+    throw new RequestError(
+      "the solver lbfgs has no epochs to choose, and its strength is chosen by the holdout in any case; leave out --select-on.",
+    );
+  }
   const tuning = new Tuning(model, data, options, surroundings);
   try {
     await makeFolder(directory);

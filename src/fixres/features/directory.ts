@@ -1,9 +1,9 @@
-import { mkdir, readdir, rm, stat, statfs, utimes, writeFile } from "node:fs/promises";
+import { readdir, rm, stat, statfs, utimes, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { RequestError, reason } from "../../errors.js";
-import { exists, readJson } from "../../files.js";
+import { exists, folderMade, readJson } from "../../files.js";
 
 /** What the rows of an entry are, for people; the key says it for programs. */
 const About = z.strictObject({
@@ -75,7 +75,7 @@ async function bytesIn(folder: string): Promise<number> {
 export async function openEntry(directory: string, key: string, about: About): Promise<string> {
   const folder = entryFolder(directory, key);
   const path = join(folder, ABOUT);
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+  await folderMade(folder).catch((error: unknown) => {
     throw new RequestError(
       `the feature cache "${directory}" cannot be used: ${reason(error)}. Give another folder (--cache-dir), or keep features in memory (--cache memory).`,
     );

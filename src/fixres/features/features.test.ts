@@ -210,7 +210,7 @@ describe("features", () => {
     const opening = read(ALL, { cache: { where: "disk", directory: at("cache"), limitBytes: 100 } });
     await expect(opening).rejects.toThrow(RequestError);
     await expect(opening).rejects.toThrow(
-      /the features of 12 pictures \(classifier\+bn at 33 px, float16\) take 1 MiB, more than the 1 MiB of --cache-limit. .*--tune classifier.*--cache none/,
+      /the features of 12 pictures \(classifier\+bn at 33 px, float16\) take \d+ KiB, more than the 100 bytes of --cache-limit. Raise that to 1 GiB, .*--tune classifier.*--cache none/,
     );
     expect((await read(ALL, { cache: { where: "none" } })).rows.size).toBe(12);
   });

@@ -314,7 +314,7 @@ export function checkRoom({ cache, source, mode, transform, type, copies }: Feat
   if (bytes <= limit) return;
   const option = where === "disk" ? "--cache-limit" : "--cache-memory";
   throw new RequestError(
-    `the features of ${source.samples.length} pictures (${mode} at ${transform.resolution} px, ${type}${copies > 1 ? `, ${copies} views` : ""}) take ${binaryBytes(bytes)}, more than the ${binaryBytes(limit)} of ${option}. Raise that to ${Math.ceil(bytes / 2 ** 30)}, tune the classifier alone, whose features are small (--tune classifier), or compute them anew in each epoch (--cache none).`,
+    `the features of ${source.samples.length} pictures (${mode} at ${transform.resolution} px, ${type}${copies > 1 ? `, ${copies} views` : ""}) take ${binaryBytes(bytes)}, more than the ${binaryBytes(limit)} of ${option}. Raise that to ${Math.ceil(bytes / 2 ** 30)} GiB, tune the classifier alone, whose features are small (--tune classifier), or compute them anew in each epoch (--cache none).`,
   );
 }
 

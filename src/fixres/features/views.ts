@@ -56,13 +56,15 @@ export class Views {
     /** As the test shows them, for what must not depend on draws. */
     readonly plain: Features,
     private readonly drawn: readonly Features[],
+    /** Whether each epoch has a draw of its own. */
+    private readonly anew: boolean,
   ) {}
 
   static async open(given: ViewOptions, options: TuneOptions): Promise<Views> {
     const plain = await Features.open(testFeatures(given, options, options.cacheType));
     const drawn: Features[] = [];
     for (const own of drawnFeatures(given, options)) drawn.push(await Features.open(own));
-    return new Views(plain, drawn);
+    return new Views(plain, drawn, options.views === 0);
   }
 
   /** Batches of an epoch. @param epoch - from 1 */
@@ -71,7 +73,7 @@ export class Views {
     if (drawn.length === 0) return plain.batches(order, options);
     const draw = epoch - 1;
     const features = drawn[draw % drawn.length]!;
-    return features.batches(order, { ...options, ...(features.where === "none" && { draw }) });
+    return features.batches(order, { ...options, ...(this.anew && { draw }) });
   }
 
   /** Those whose files an epoch reads. */

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { copyFile, mkdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { copyFile, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { RequestError } from "../../errors.js";
+import { folderMade } from "../../files.js";
 import type { HubName } from "./name.js";
 
 /** Weight files by preference: the first holds nothing but numbers. */
@@ -88,7 +89,7 @@ export const sizeOf = (path: string): Promise<number | null> =>
 
 /** Makes a file under a name of its own and renames it into place, so that processes at the same work do not meet. */
 async function replace(path: string, make: (aside: string) => Promise<void>): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await folderMade(dirname(path));
   const aside = `${path}.${randomBytes(4).toString("hex")}.tmp`;
   try {
     await make(aside);

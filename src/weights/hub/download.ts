@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { constants, type FileHandle, mkdir, open, rm } from "node:fs/promises";
+import { constants, type FileHandle, open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { DataError } from "../../errors.js";
+import { folderMade } from "../../files.js";
 import type { Progress, Task } from "../../progress.js";
 import { sizeOf } from "./cache.js";
 import { completePartial, releasePartial, takePartial } from "./partial.js";
@@ -32,7 +33,7 @@ export async function downloadBlob(
   progress: Progress,
 ): Promise<void> {
   if ((await sizeOf(blob)) === remote.size) return;
-  await mkdir(dirname(blob), { recursive: true });
+  await folderMade(dirname(blob));
   const own = await takePartial(blob);
   try {
     const file = await open(own, constants.O_RDWR | constants.O_CREAT, 0o666);
