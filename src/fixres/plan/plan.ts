@@ -113,7 +113,7 @@ export async function plan(
     transforms: {
       training: {
         ...transform,
-        words: `${transform.words}${drawn.length > 0 ? `; ${recipe(options.recipe).summary}` : ""}`,
+        words: `${transform.words}${drawn.length > 0 ? `; recipe ${options.recipe}: ${recipe(options.recipe).summary}` : ""}`,
       },
       test: transform,
     },
