@@ -42,7 +42,7 @@ it("tells people what is trained, how pictures are shown, what is kept, and what
   expect(stdout).toMatch(/^classifier\.weight +\[3, 320\] +960 +trained$/m);
   expect(stdout).toMatch(/^ {2}bn2 \(320\) {2}by the batch's statistics.*weight and bias trained$/m);
   expect(stdout).toMatch(/^ {2}in the test {2}resolution 48, crop ratio 0.875, bicubic, center; mean/m);
-  expect(stdout).toMatch(/^train +\[80, 2, 2\] float16 +36 +0.6 KiB +1 MiB +disk and memory +0$/m);
+  expect(stdout).toMatch(/^train +\[80, 2, 2\] float16 +36 +0.6 KiB +23 KiB +disk and memory +0$/m);
   expect(stdout).toMatch(/^ {2}first pass +[\d.]+ pictures\/s \(decoding alone [\d.]+\)$/m);
   expect(stdout).toMatch(/^ {2}memory +.* at most: /m);
   expect(await readdir(directory)).toEqual(["model", "pictures"]);

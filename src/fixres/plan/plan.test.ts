@@ -122,7 +122,7 @@ describe("a plan", () => {
     const { fits, features, estimate } = await plan(model, data, optionsOf(model), { cache, ...short });
     expect(fits).toBe(false);
     expect(features.train.fault).toMatch(
-      /^the features of 20 pictures .* more than the 1 MiB of --cache-limit\. .*--tune classifier/,
+      /^the features of 20 pictures .* more than the 1000 bytes of --cache-limit\. .*--tune classifier/,
     );
     expect(estimate.seconds.total).toBeGreaterThan(0);
     const none = await plan(model, data, optionsOf(model), { cache: { where: "none" }, ...short });
