@@ -36,6 +36,13 @@ export class DataError extends FixresError {
   }
 }
 
+/** Weights that make NaN or infinity of what they are given: damaged ones, or such as diverged while they were trained. */
+export class NotFiniteError extends DataError {
+  override get name(): string {
+    return "NotFiniteError";
+  }
+}
+
 /** Operands whose shapes or attributes do not go together; thrown while a graph is built, before anything runs. */
 export class ShapeError extends FixresError {
   override get name(): string {

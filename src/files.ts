@@ -205,13 +205,19 @@ export async function readRange(file: FileHandle, what: string, start: number, i
  * @throws {DataError} where it is missing, not JSON, or not as the schema says: the first fault with its place and value
  */
 export async function readJson<T>(path: string, schema: ZodType<T>, what: string): Promise<T> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (error) {
+  return checkedJson(await readText(path, what), schema, `${what} "${path}"`);
+}
+
+/**
+ * The text of a file, without a mark of its encoding.
+ * @param what - what it is, for messages
+ * @throws {DataError} where it is missing, a folder, or closed to us
+ */
+export async function readText(path: string, what: string): Promise<string> {
+  const text = await readFile(path, "utf8").catch((error: unknown) => {
     throw readError(path, what, error);
-  }
-  return checkedJson(text.replace(/^\uFEFF/, ""), schema, `${what} "${path}"`);
+  });
+  return text.replace(/^\uFEFF/, "");
 }
 
 /**

@@ -47,7 +47,11 @@ function resolutions(text: string): number[] {
   }
 }
 
-const names = (text: string): string[] => text.split(",").filter((name) => name !== "");
+function names(text: string): string[] {
+  const found = text.split(",");
+  if (found.every((name) => name !== "")) return found;
+  throw new InvalidArgumentError("Give names of parts, with a comma between two.");
+}
 
 /** A factor above 0 and up to 1. */
 function share(text: string): number {
@@ -58,8 +62,7 @@ function share(text: string): number {
 
 /** An option of the run that training checks, with its message, before anything is opened. */
 function checked<K extends keyof TrainOptions>(name: K, value: TrainOptions[K]): TrainOptions[K] {
-  checkTrainOptions({ ...defaultTrainOptions({ resolution: 224, dropout: 0 }), [name]: value });
-  return value;
+  return checkTrainOptions({ ...defaultTrainOptions({ resolution: 224, dropout: 0 }), [name]: value })[name];
 }
 
 const checkedNumber = (name: "colorJitter" | "erasing" | "mixup" | "cutmix" | "mixProbability" | "mixSwitch") => {
@@ -109,7 +112,7 @@ const withAugmentation = (to: Command): Command =>
     .option(
       "--augment <name>",
       "augmentation, such as rand-m9-n2-mstd0.5 or v0; none (docs/AUGMENTATION.md; default: none)",
-      (name) => checked("augment", name === "none" ? "" : name),
+      (name) => checked("augment", name),
     )
     .option(
       "--color-jitter <j>",

@@ -60,14 +60,15 @@ export const trainCommand = cli
       signal,
       progress,
     };
+    const { resolution = options.resolution, ...test } = request.test;
+    const preprocessing = cli.resolvedPreprocessing(model, { resolution, ...test }, progress);
     if (typed.findLr !== undefined) {
       const steps = typed.findLr === true ? undefined : typed.findLr;
-      const found = await findLearningRate(model, data, options, { ...surroundings, steps });
+      const { exifOrientation } = preprocessing;
+      const found = await findLearningRate(model, data, options, { ...surroundings, steps, exifOrientation });
       cli.print(typed.json, found, () => ratesText(found));
       return;
     }
-    const { resolution = options.resolution, ...test } = request.test;
-    const preprocessing = cli.resolvedPreprocessing(model, { resolution, ...test }, progress);
     const found = await train(model, data, options, preprocessing, {
       ...surroundings,
       directory: out!,
@@ -97,7 +98,7 @@ function requestOf(
   config: RunConfig | null,
 ): { request: Request; out: string | undefined } {
   const { resume, out = resume, findLr } = typed;
-  if (resume !== undefined && out !== resume)
+  if (resume !== undefined && resolve(out!) !== resolve(resume))
     throw new RequestError(`--resume goes on in "${resume}", but --out is "${out}"; leave one of them out.`);
   const data = typed.data ?? config?.data;
   if (data === undefined) throw new RequestError("there are no pictures to train by; give --data.");
@@ -146,7 +147,12 @@ function anywhere(request: Request): Request {
 async function startingPoint(request: Request, data: Splits, seed: number, progress: Progress): Promise<EfficientNet> {
   const { model: name, from, width, depth } = request;
   const { classes } = data.train;
+  const checkShape = (path: string): void => {
+    if ((width ?? depth) === undefined) return;
+    throw new RequestError(`"${path}" is a model, which has its width and depth; leave out --width and --depth.`);
+  };
   if (from !== undefined) {
+    checkShape(from);
     const model = forClasses(await trainable(from), classes, seed);
     if (model.provenance.at(-1)?.part !== undefined)
       progress.note(`"${from}" gets a fresh classifier for the ${classes.length} classes of "${request.data}"`);
@@ -155,6 +161,7 @@ async function startingPoint(request: Request, data: Splits, seed: number, progr
   const isThere = (await stat(name!).catch(() => null)) !== null;
   if (ARCHITECTURES.includes(name!) || !isThere)
     return freshModel(architecture(name!, { width, depth }), classes, seed);
+  checkShape(name!);
   const model = await trainable(name!);
   checkClasses(data.train, expectedClasses(model));
   // A model that was only initialised knows how many classes it has, not their names.

@@ -1,4 +1,4 @@
-import { DataError, RequestError } from "../errors.js";
+import { DataError, NotFiniteError, RequestError } from "../errors.js";
 
 /** The right answers of a picture: its class, or a set of classes each of which is right. */
 export type Truth = number | readonly number[];
@@ -87,7 +87,7 @@ function rightClasses(truth: Truth, i: number, classes: number): readonly number
 function assertFinite(row: Float32Array | Float64Array, i: number): void {
   for (let j = 0; j < row.length; j++) {
     if (Number.isFinite(row[j])) continue;
-    throw new DataError(
+    throw new NotFiniteError(
       `picture ${i} of the batch cannot be scored: its logit of class ${j} is ${row[j]}. The weights are likely damaged, or their training diverged.`,
     );
   }

@@ -4,7 +4,7 @@ import type { Model } from "../models/index.js";
 import type { TypedArray } from "../onnx/index.js";
 import type { Progress } from "../progress.js";
 import { type Program, runEach, type Session, type SessionOptions } from "../runtime/index.js";
-import { initialState, learningRateAt, type Optimizer, sgd } from "../train/index.js";
+import { initialState, isKept, learningRateAt, type StepGraph, sgd } from "../train/index.js";
 import type { FeatureBatch } from "./features/features.js";
 import type { TuneOptions } from "./options.js";
 import type { SolveReport } from "./solver/index.js";
@@ -67,7 +67,7 @@ export async function fitBySgd(given: FitOptions): Promise<Fit> {
   const step = topStep(division, start, { optimizer, labelSmoothing });
   const session = await open(step.program);
   await session.setState(resumed?.tensors ?? initialState(step, optimizer, (name) => start.tensors.get(name)!.data));
-  const judge = await openJudge(given, new Set(step.state.filter((name) => !name.startsWith("optimizer/"))));
+  const judge = await openJudge(given, new Set(step.state.filter((name) => !isKept(name))));
   const learningRate = (8 * options.baseLearningRate * batchSize) / 512;
   const losses = [...(resumed?.losses ?? [])];
   const judged = [...(resumed?.judged ?? [])];
@@ -80,7 +80,7 @@ export async function fitBySgd(given: FitOptions): Promise<Fit> {
     const task = progress.start(`${given.task ?? ""}epoch ${epoch}/${epochs}`, given.pictures, "pictures");
     try {
       losses.push(
-        await epochOf(session, optimizer, given.batches(epoch), { epoch, rate, base: options.baseLearningRate }, task),
+        await epochOf(session, step, given.batches(epoch), { epoch, rate, base: options.baseLearningRate }, task),
       );
     } finally {
       task.end();
@@ -92,21 +92,15 @@ export async function fitBySgd(given: FitOptions): Promise<Fit> {
   return { tensors: await tensors(), losses, judged, epochSeconds, solved: null };
 }
 
-/** What the optimizer feeds a step of SGD besides features. @param rate - learning rate */
-export const stepScalars = (optimizer: Optimizer, rate: number): Record<string, Float32Array> =>
-  Object.fromEntries(
-    Object.entries(optimizer.scalars(1, rate)).map(([name, value]) => [`step/${name}`, Float32Array.of(value)]),
-  );
-
 /** One epoch. @returns its mean loss */
 async function epochOf(
   session: Session,
-  optimizer: Optimizer,
+  step: StepGraph,
   batches: AsyncIterable<FeatureBatch>,
   { epoch, rate, base }: { readonly epoch: number; readonly rate: number; readonly base: number },
   task: ReturnType<Progress["start"]>,
 ): Promise<number> {
-  const scalars = stepScalars(optimizer, rate);
+  const scalars = step.scalars(1, rate);
   let [sum, steps] = [0, 0];
   const feeds = ({ features, labels }: FeatureBatch) => ({ ...features, labels, ...scalars });
   for await (const { batch, results } of runEach(session, batches, feeds, ({ features }) => Object.keys(features))) {

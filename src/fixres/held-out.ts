@@ -23,7 +23,7 @@ export function heldOutRows(labels: Int32Array, share: number, seed: number): Ui
   }
   if (!held.includes(1)) {
     throw new RequestError(
-      `no class of the ${labels.length} rows has one to spare for a held-out share of ${share}; give a larger share, more rows, or choose nothing by them.`,
+      `no class of the ${labels.length} training pictures has one to spare for a held-out share of ${share}; give a larger --holdout, more pictures, or choose by --select-on val.`,
     );
   }
   return held;

@@ -1,31 +1,23 @@
 import type { Coefficients } from "./filters.js";
 import { PASSES } from "./passes-module.js";
 
+type Pass = (
+  from: number,
+  fromStride: number,
+  starts: number,
+  weights: number,
+  count: number,
+  pairs: number,
+  to: number,
+  toStride: number,
+  length: number,
+) => void;
+
 /** The WebAssembly of assembly/passes.ts, where what the arguments mean stands. Addresses are taken modulo 2^32. */
 export interface Passes {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
-  across(
-    from: number,
-    fromStride: number,
-    starts: number,
-    weights: number,
-    count: number,
-    pairs: number,
-    to: number,
-    toStride: number,
-    rows: number,
-  ): void;
-  down(
-    from: number,
-    fromStride: number,
-    starts: number,
-    weights: number,
-    count: number,
-    pairs: number,
-    to: number,
-    toStride: number,
-    bytes: number,
-  ): void;
+  across: Pass;
+  down: Pass;
 }
 
 /** All that is used of what browsers and Node have alike; TypeScript has it among the types of browsers alone. */

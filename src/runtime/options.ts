@@ -7,7 +7,7 @@ export type Device = (typeof DEVICES)[number];
 export interface SessionOptions {
   /** Where the graph runs; `cpu` unless given. */
   readonly device?: Device;
-  /** Threads within an operator, 1 or more; by default one for each physical core. */
+  /** Threads within an operator, 1 to 1024; by default one for each physical core. */
   readonly threads?: number;
   /** Prefix of a file in which ONNX Runtime writes the time of every node when the session is disposed. */
   readonly profilePrefix?: string;
@@ -15,11 +15,16 @@ export interface SessionOptions {
   readonly optimize?: boolean;
 }
 
+/** More than any machine has use for; the engine starts as many as it is told, and may not come back from too many. */
+const MOST_THREADS = 1024;
+
 /** Checks options from outside. @throws {RequestError} naming the value and what is allowed */
 export function checkSessionOptions({ device = "cpu", threads }: SessionOptions): void {
   if (!DEVICES.includes(device))
     throw new RequestError(`device "${device}" is unknown; choose one of ${DEVICES.join(", ")}.`);
-  if (threads !== undefined && (!Number.isInteger(threads) || threads < 1)) {
-    throw new RequestError(`threads is ${threads}; give a whole number of 1 or more, or leave it out for one a core.`);
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= MOST_THREADS)) {
+    throw new RequestError(
+      `threads is ${threads}; give a whole number from 1 to ${MOST_THREADS}, or leave it out for one a core.`,
+    );
   }
 }

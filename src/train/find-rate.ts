@@ -33,6 +33,8 @@ export interface FindRateOptions extends Omit<TrainSurroundings, "directory" | "
   readonly steps?: number;
   /** Its first and last learning rate; 1e-6 to 10 unless given. */
   readonly range?: readonly [number, number];
+  /** Whether pictures are turned as their EXIF block says; false unless given. */
+  readonly exifOrientation?: boolean;
 }
 
 /** The ramp ends where the smoothed loss is so many times the lowest one. */
@@ -53,6 +55,7 @@ export async function findLearningRate(
     device,
     threads,
     cacheBytes = 2 ** 30,
+    exifOrientation,
     signal,
     progress = silent,
   }: FindRateOptions,
@@ -60,7 +63,8 @@ export async function findLearningRate(
   // The average of the weights plays no part in the losses.
   const ramp = checkTrainOptions({ ...options, averageDecay: 0 });
   const { batchSize, seed, accumulate, resolution, sampling, onBadImage } = ramp;
-  stepsPerEpoch(train, ramp);
+  // Updates may gather over as many epochs as they need: the ramp goes round the pictures.
+  stepsPerEpoch(train, { ...ramp, accumulate: 1 });
   const batchNorm = device === undefined || device === "cpu" ? "operator" : "primitive";
   const step = trainingStep(model, ramp, {
     batchNorm,
@@ -73,7 +77,7 @@ export async function findLearningRate(
   const points: RatePoint[] = [];
   try {
     await session.setState(initialState(step, optimizerOf(ramp), (name) => model.tensors.get(name)!.data));
-    const transform = trainingPictures(ramp, { resolution, normalization: model.input });
+    const transform = trainingPictures(ramp, { resolution, normalization: model.input, exifOrientation });
     const cache = openPictureCache(cacheBytes);
     for (let epoch = 0, run = 0; ; epoch++) {
       const order = sampledOrder(train, sampling, { seed, epoch });

@@ -14,7 +14,8 @@ export function checkFinite(tensors: StateTensors, step: number, learningRate: n
   }
 }
 
-const diverged = (what: string, step: number, learningRate: number): FailedError =>
+/** That training has left all reason, with the step. */
+export const diverged = (what: string, step: number, learningRate: number): FailedError =>
   new FailedError(
-    `${what} at step ${step} (learning rate ${Number(learningRate.toPrecision(3))}); the run is stopped, and its last good checkpoint stays. Try a lower learning rate or a longer warm-up.`,
+    `${what} at step ${step} (learning rate ${Number(learningRate.toPrecision(3))}); the run is stopped, and a checkpoint that is there stays. Try a lower learning rate or a longer warm-up.`,
   );

@@ -30,7 +30,8 @@ export function frozenParts(arch: Architecture, patterns: readonly string[]): Re
   const frozen = new Set<string>();
   for (const pattern of patterns) {
     const named = parts.filter((part) => names(pattern, part));
-    if (named.length === 0) {
+    const last = /^blocks\.\d+-(\d+)$/.exec(pattern)?.[1];
+    if (named.length === 0 || (last !== undefined && !parts.includes(`blocks.${Number(last)}.0`))) {
       throw new RequestError(
         `"${pattern}" names no part of ${arch.name}; freeze stem, head, classifier, stages such as blocks.0-3, or blocks such as blocks.2.1. Its blocks: ${parts.slice(1, -2).join(", ")}.`,
       );

@@ -69,8 +69,11 @@ export const TrainOptions = z.strictObject({
   keep: z.number().int().min(0).max(1000).default(0),
   /** Resolutions before the last one, px; the epochs are divided evenly. */
   earlierResolutions: z.array(z.number().int().min(16).max(2048)).default([]),
-  /** An augmentation by its name, such as `rand-m9-n2-mstd0.5` (docs/AUGMENTATION.md); none if empty. */
-  augment: z.string().default(""),
+  /** An augmentation by its name, such as `rand-m9-n2-mstd0.5` (docs/AUGMENTATION.md); none if empty or `none`. */
+  augment: z
+    .string()
+    .overwrite((name) => (name === "none" ? "" : name))
+    .default(""),
   /** How far brightness, contrast and saturation may go, such as 0.4; none if 0. */
   colorJitter: z.number().default(0),
   /** Probability of erasing a part. */

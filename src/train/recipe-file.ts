@@ -1,8 +1,7 @@
-import { readFile } from "node:fs/promises";
-import { parse, YAMLParseError } from "yaml";
+import { parse } from "yaml";
 import { z } from "zod";
-import { RequestError } from "../errors.js";
-import { exists } from "../files.js";
+import { RequestError, reason } from "../errors.js";
+import { exists, readText } from "../files.js";
 import { TrainOptions } from "./options.js";
 import { RECIPE_NAMES, RECIPES, type Recipe } from "./recipes.js";
 
@@ -29,19 +28,37 @@ export async function recipe(nameOrFile: string): Promise<Recipe> {
     );
   }
   // JSON is YAML too.
-  const found = RecipeFile.safeParse(parsed(nameOrFile, await readFile(nameOrFile, "utf8")));
-  if (found.success) return found.data as Recipe;
-  const [issue] = found.error.issues;
-  const place = issue!.path.join(".");
-  const known = issue!.code === "unrecognized_keys" ? ` Options are ${Object.keys(RecipeFile.shape).join(", ")}.` : "";
-  throw new RequestError(`recipe "${nameOrFile}": ${place === "" ? "" : `${place}: `}${issue!.message}.${known}`);
+  const found = RecipeFile.safeParse(parsed(nameOrFile, await readText(nameOrFile, "recipe")));
+  if (found.success) return checkedRecipe(nameOrFile, found.data as Recipe);
+  const issue = found.error.issues[0]!;
+  if (issue.code === "unrecognized_keys") throw unknownKeys(nameOrFile, issue.keys);
+  const place = issue.path.join(".");
+  throw new RequestError(`recipe "${nameOrFile}": ${place === "" ? "" : `${place}: `}${issue.message}.`);
+}
+
+function checkedRecipe(file: string, found: Recipe): Recipe {
+  if (found.learningRatePer === undefined || found.learningRate !== undefined) return found;
+  throw new RequestError(
+    `recipe "${file}": learningRatePer is ${found.learningRatePer}, but there is no learningRate that it is meant for; give both or neither.`,
+  );
+}
+
+/** What could be the name of an option: of a file that is no recipe at all, nothing is told. */
+const NAME = /^[A-Za-z][A-Za-z0-9_-]{0,40}$/;
+
+function unknownKeys(file: string, keys: readonly string[]): RequestError {
+  const named = keys.filter((key) => NAME.test(key)).slice(0, 3);
+  const such = named.length === 0 ? "" : `, such as ${named.map((key) => `"${key}"`).join(", ")}`;
+  return new RequestError(
+    `recipe "${file}": ${keys.length} of its keys are no options${such}. Options are ${Object.keys(RecipeFile.shape).join(", ")}.`,
+  );
 }
 
 function parsed(file: string, text: string): unknown {
   try {
-    return parse(text);
+    // Warnings would go to stderr by themselves.
+    return parse(text, { logLevel: "error" });
   } catch (error) {
-    if (!(error instanceof YAMLParseError)) throw error;
-    throw new RequestError(`recipe "${file}" is neither JSON nor YAML: ${error.message.split("\n")[0]}`);
+    throw new RequestError(`recipe "${file}" is neither JSON nor YAML: ${reason(error).replace(/:$/, "")}.`);
   }
 }

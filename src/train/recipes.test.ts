@@ -73,7 +73,11 @@ describe("a recipe's file", () => {
 
   it.each([
     ["momentum: 3", /momentum: Too big/],
-    ["nonsense: 3", /Unrecognized key: "nonsense"\. Options are resolution, /],
+    ["nonsense: 3", /: 1 of its keys are no options, such as "nonsense"\. Options are resolution, /],
+    ["{a b: 1, c: 2, d: 3, e: 4, f: 5}", /: 5 of its keys are no options, such as "c", "d", "e"\. Options are/],
+    ["{? [root, x] : 1}", /: 1 of its keys are no options\. Options are/],
+    ["learningRatePer: 256", /learningRatePer is 256, but there is no learningRate/],
+    ["a: *b", /is neither JSON nor YAML: [^\n]+\.$/],
     ["- a", /expected (record|object)/],
     ["a: [", /is neither JSON nor YAML: /],
   ])("says what is wrong: %s", async (text, message) => {

@@ -7,6 +7,7 @@ import {
   sampledOrder,
   type TestPreprocessing,
 } from "../data/index.js";
+import { NotFiniteError } from "../errors.js";
 import { type Evaluation, evaluate } from "../evaluate/index.js";
 import { percent } from "../format.js";
 import { type EfficientNet, saveModel } from "../models/index.js";
@@ -15,7 +16,7 @@ import { openSession, type Session, type SessionOptions } from "../runtime/index
 import { FRESH, loadCheckpoint, type RunState, type StateTensors, saveCheckpoint } from "./checkpoint.js";
 import { weightsInLoss } from "./class-weights.js";
 import type { RunConfig } from "./config.js";
-import { checkFinite, checkLoss } from "./finite.js";
+import { checkFinite, checkLoss, diverged } from "./finite.js";
 import { stepsPerEpoch } from "./length.js";
 import { noiseFeeds } from "./noise.js";
 import { checkTrainOptions, optimizerOf, type TrainOptions } from "./options.js";
@@ -63,8 +64,8 @@ export interface TrainResult {
   readonly best: { readonly epoch: number; readonly top1: number; readonly model: string };
   /** Models of the best epochs that were kept, the best first. */
   readonly kept: readonly { readonly epoch: number; readonly value: number; readonly model: string }[];
-  /** Training pictures a second, of this part of the run; evaluation is not counted. */
-  readonly imagesPerSecond: number;
+  /** Training pictures a second, of this part of the run; evaluation is not counted. Null where there was nothing left to train. */
+  readonly imagesPerSecond: number | null;
   readonly seconds: number;
 }
 
@@ -94,6 +95,8 @@ export async function train(
     classes: [...classes],
     pictures: data.train.samples.length,
     data: sourceHash(data.train),
+    val: sourceHash(data.val),
+    test: { ...test },
     options: resolved,
   };
   const directory = await openRun(surroundings.directory, file, surroundings.config);
@@ -151,7 +154,7 @@ class Run {
       epochs: (await directory.metrics.epochs()) as EpochResult[],
       best: { ...best!, model: directory.best },
       kept: (options.keep > 0 ? standing : []).map((one) => ({ ...one, model: directory.kept(one.epoch) })),
-      imagesPerSecond: this.trainedPictures / (this.trainingMs / 1000),
+      imagesPerSecond: this.trainedPictures === 0 ? null : this.trainedPictures / (this.trainingMs / 1000),
       seconds: (performance.now() - started) / 1000,
     };
   }
@@ -165,7 +168,10 @@ class Run {
     const found = directory.resumed ? await loadCheckpoint(directory.checkpoint) : null;
     if (found !== null) {
       this.state = found.run;
-      this.progress.note(`goes on after step ${this.state.step} (epoch ${this.state.epoch + 1})`);
+      const { step, epoch, standing } = this.state;
+      this.progress.note(
+        isOver(epoch, standing, options) ? "is complete already" : `goes on after step ${step} (epoch ${epoch + 1})`,
+      );
     }
     await directory.metrics.rewind(this.state.metricsBytes);
     await directory.keepOnly(options.keep > 0 ? this.state.standing.map(({ epoch }) => epoch) : []);
@@ -281,23 +287,13 @@ class Run {
 
   /** Evaluates, writes the models, and only then the checkpoint: a run killed between them does the same again. */
   private async endEpoch(): Promise<void> {
-    const { state, surroundings, options, directory } = this;
+    const { state, options, directory } = this;
     const epoch = state.epoch + 1;
     const tensors = await this.session!.getState();
     checkFinite(tensors, state.step, this.learningRate());
     const training = { source: this.data.train, options, test: this.test };
     const trained = trainedModel(this.model, tensors, epoch, training);
-    const { top1, top5, loss, n, ci95 } = await evaluate(trained, this.data.val, {
-      preprocessing: this.test,
-      batchSize: options.batchSize,
-      onBadImage: options.onBadImage,
-      cache: this.cache,
-      signal: surroundings.signal,
-      progress: this.progress,
-      device: surroundings.device,
-      threads: surroundings.threads,
-      task: `epoch ${epoch}/${options.epochs}, validation`,
-    });
+    const { top1, top5, loss, n, ci95 } = await this.validated(trained, epoch);
     const result: EpochResult = {
       epoch,
       trainLoss: state.lossSum / state.pictures,
@@ -320,6 +316,27 @@ class Run {
     this.progress.note(
       `epoch ${epoch}/${options.epochs}: train loss ${result.trainLoss.toFixed(3)}, top-1 ${percent(result.trainTop1)}; validation loss ${loss.toFixed(3)}, top-1 ${percent(top1)}`,
     );
+  }
+
+  /** @throws {FailedError} where finite weights make numbers that are not */
+  private async validated(trained: EfficientNet, epoch: number): Promise<Evaluation> {
+    const { options, surroundings } = this;
+    try {
+      return await evaluate(trained, this.data.val, {
+        preprocessing: this.test,
+        batchSize: options.batchSize,
+        onBadImage: options.onBadImage,
+        cache: this.cache,
+        signal: surroundings.signal,
+        progress: this.progress,
+        device: surroundings.device,
+        threads: surroundings.threads,
+        task: `epoch ${epoch}/${options.epochs}, validation`,
+      });
+    } catch (error) {
+      if (!(error instanceof NotFiniteError)) throw error;
+      throw diverged("a logit of the validation is no longer finite", this.state.step, this.learningRate());
+    }
   }
 
   private async save(): Promise<void> {

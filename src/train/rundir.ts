@@ -21,6 +21,9 @@ const RunFile = z.strictObject({
   /** Number of training pictures, and a hash of their names, labels and order. */
   pictures: z.number(),
   data: z.string(),
+  /** The same hash of the validation pictures, and how those are shown: epochs are compared by both. */
+  val: z.string(),
+  test: z.record(z.string(), z.unknown()),
   options: TrainOptions,
 });
 export type RunFile = z.infer<typeof RunFile>;
@@ -91,7 +94,11 @@ export async function openRun(directory: string, run: RunFile, config?: RunConfi
 
 /** The options that two runs do not share, as `name: then, now`. */
 function differences(then: RunFile, now: RunFile): string[] {
-  const flat = ({ options, ...rest }: RunFile): Record<string, unknown> => ({ ...rest, ...options });
+  const flat = ({ options, test, ...rest }: RunFile): Record<string, unknown> => ({
+    ...rest,
+    ...options,
+    ...Object.fromEntries(Object.entries(test).map(([name, value]) => [`test ${name}`, value])),
+  });
   const [a, b] = [flat(then), flat(JSON.parse(JSON.stringify(now)) as RunFile)];
   return Object.keys(b)
     .filter((key) => JSON.stringify(a[key]) !== JSON.stringify(b[key]))

@@ -198,7 +198,7 @@ export function initialState(
 }
 
 /** True for what a step keeps besides the network's own tensors. */
-const isKept = (name: string): boolean => /^(optimizer|average|gathered)\//.test(name);
+export const isKept = (name: string): boolean => /^(optimizer|average|gathered)\//.test(name);
 
 const isStatistic = (name: string): boolean => name.endsWith(".running_mean") || name.endsWith(".running_var");
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { testTransform } from "../../data/index.js";
 import { RequestError } from "../../errors.js";
 import { architecture, publishedWeights } from "../../models/index.js";
-import { PRESETS, preset, RECIPES, recipe, TUNE_DEFAULTS, tuneMode } from "../index.js";
+import { PRESETS, preset, RECIPES, recipe, TUNE_DEFAULTS, TUNE_MODES } from "../index.js";
 
 const pixels = { resolution: 32, cropRatio: 0.875, interpolation: "bicubic", cropMode: "center" } as const;
 
@@ -53,7 +53,7 @@ describe("presets", () => {
       expect(resolution).toBe(extra ? fixResolutionExtraData : fixResolution);
       expect(resolution).toBeGreaterThan(input.resolution);
       expect(recipe(rest.recipe)).toBe(RECIPES["test+"]);
-      expect(tuneMode(mode)).toBeDefined();
+      expect(TUNE_MODES).toHaveProperty([mode]);
       expect(Object.keys(published.before)).toEqual(["imagenet-val", "imagenet-real", "imagenet-v2"]);
       expect(published.before["imagenet-val"]).toMatchObject({ model: weights, resolution: input.resolution });
       expect(published.after["imagenet-val"]).toMatchObject({ resolution });

@@ -6,7 +6,7 @@ import { silent } from "../../progress.js";
 import { openSession, type Program, runEach, type Session } from "../../runtime/index.js";
 import { initialState, sgd } from "../../train/index.js";
 import { cutOf, type FeatureBatch, type FeatureOptions, Features } from "../features/features.js";
-import { scoredFeatures, stepScalars } from "../fit.js";
+import { scoredFeatures } from "../fit.js";
 import type { TuneOptions } from "../options.js";
 import { type Division, type Feature, freshTensors, topProgram, topStep } from "../top.js";
 import type { TuneSurroundings } from "../tune.js";
@@ -252,7 +252,7 @@ async function stepPace(
   await session.setState(initialState(step, optimizer, (name) => start.tensors.get(name)!.data));
   const openingSeconds = secondsSince(opening);
   // At rate 0 nothing moves, so that nothing can diverge.
-  const scalars = stepScalars(optimizer, 0);
+  const scalars = step.scalars(1, 0);
   const feeds = ({ features, labels }: FeatureBatch) => ({ ...features, labels, ...scalars });
   const pace = await paced(watch, batch, seconds * SHARES.step, async (batches) => {
     for await (const _ of runEach(session, batches, feeds));
