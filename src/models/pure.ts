@@ -10,6 +10,14 @@ export { type Architecture, blocksOf } from "./family.js";
 export { inferenceGraph, possibleBatch, weightsOf } from "./inference.js";
 export { initialTensor, parametersOf } from "./initialize.js";
 export type { BatchStatistics } from "./layers.js";
-export { type EfficientNet, expectedClasses, isEfficientNet, type Model, modelFile, modelOfFile } from "./model.js";
+export {
+  type EfficientNet,
+  expectedClasses,
+  familyModel,
+  isEfficientNet,
+  type Model,
+  modelFile,
+  modelOfFile,
+} from "./model.js";
 export { isOnnxNetwork, onnxGraph, onnxNetwork, ownResolution } from "./onnx-network.js";
 export type { Size } from "./preprocess.js";
