@@ -5,6 +5,7 @@
  */
 export type { Accuracy } from "../evaluate/pure.js";
 export { type ApparentSizes, apparentSizes } from "./diagnosis/apparent.js";
+export { trainedResolution } from "./diagnosis/trained-resolution.js";
 export type { FeatureBatch } from "./features/features.js";
 export { fitBySgd } from "./fit.js";
 export { heldOutRows, indicesOf } from "./held-out.js";

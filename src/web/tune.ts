@@ -36,7 +36,9 @@ export type { Accuracy } from "../fixres/pure.js";
 export type { Model } from "../models/pure.js";
 export { type EvaluateOptions, evaluateClassifier, type ResolutionRow } from "./accuracy.js";
 export type { LabelledPicture } from "./features.js";
+export { computed } from "./features.js";
 export { modelOf } from "./model.js";
+export { type PictureSource, readPicture } from "./picture.js";
 export { openProgram } from "./program.js";
 
 /** What `fixres tune` has under the same names; `WEB_TUNE_DEFAULTS` and the model's own unless given. */

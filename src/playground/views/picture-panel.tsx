@@ -1,0 +1,86 @@
+import { useEffect, useRef } from "preact/hooks";
+import type { Picture } from "../../pixels/index.js";
+import type { PictureSource } from "../../web/tune.js";
+import type { Example } from "../pictures.js";
+import { FileButton } from "./file-button.js";
+
+interface PicturePanelProps {
+  readonly picture: Picture | null;
+  readonly name: string;
+  readonly examples: readonly Example[];
+  readonly choose: (source: PictureSource, name: string) => void;
+}
+
+/** Which picture is looked at: one of the visitor's, or an example. */
+export function PicturePanel({ picture, name, examples, choose }: PicturePanelProps) {
+  const seen = new Set<string>();
+  const first = examples.filter(({ class: own }) => !seen.has(own) && seen.add(own));
+  return (
+    <section aria-labelledby="picture">
+      <h2 id="picture">1. A picture</h2>
+      <p>
+        Drop one anywhere on this page, paste one, choose a file, or take an example. It stays in this page: nothing is
+        uploaded.
+      </p>
+      <div class="chosen">
+        {picture && <Thumbnail pixels={asImageData(picture)} label={name} large />}
+        <div>
+          {picture && (
+            <p class="caption">
+              {name}, {picture.width} x {picture.height} px
+            </p>
+          )}
+          <p class="buttons">
+            <FileButton
+              label="Choose a picture"
+              accept="image/jpeg,image/png,image/webp"
+              onFiles={([file]) => file && choose(file, file.name)}
+            />
+          </p>
+          <ul class="examples" aria-label="Examples">
+            {first.map(({ class: own, pixels }) => (
+              <li key={own}>
+                <button type="button" onClick={() => choose(pixels, `example: ${own}`)} title={own}>
+                  <Thumbnail pixels={pixels} label={`example: ${own}`} />
+                </button>
+              </li>
+            ))}
+          </ul>
+        </div>
+      </div>
+    </section>
+  );
+}
+
+/** Most pixels of a side that a thumbnail of one's own picture has. */
+const LARGEST = 480;
+
+/** A smaller copy, for the eye alone. */
+function asImageData({ width, height, data }: Picture): ImageData {
+  const every = Math.max(1, Math.ceil(Math.max(width, height) / LARGEST));
+  const [columns, rows] = [Math.ceil(width / every), Math.ceil(height / every)];
+  const image = new ImageData(columns, rows);
+  for (let y = 0; y < rows; y++) {
+    for (let x = 0; x < columns; x++) {
+      const from = 3 * (y * every * width + x * every);
+      image.data.set([data[from]!, data[from + 1]!, data[from + 2]!, 255], 4 * (y * columns + x));
+    }
+  }
+  return image;
+}
+
+function Thumbnail({ pixels, label, large = false }: { pixels: ImageData; label: string; large?: boolean }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useEffect(() => canvas.current?.getContext("2d")?.putImageData(pixels, 0, 0), [pixels]);
+  const { width, height } = pixels;
+  return (
+    <canvas
+      ref={canvas}
+      class={large ? "large" : "small"}
+      width={width}
+      height={height}
+      role="img"
+      aria-label={label}
+    />
+  );
+}
