@@ -10,9 +10,11 @@ export interface PictureSet {
 
 const READABLE = /\.(jpe?g|png|webp)$/i;
 
-/** Files of a folder, a folder a class: what lies in no folder of its own is left out. */
+/** Files of a folder, a folder a class: what lies in no folder of its own is left out. In the order of their paths. */
 export function setOf(name: string, files: readonly { readonly path: string; readonly file: File }[]): PictureSet {
-  const visible = files.filter(({ path }) => !path.split("/").some((part) => part.startsWith(".")));
+  const visible = files
+    .filter(({ path }) => !path.split("/").some((part) => part.startsWith(".")))
+    .sort((a, b) => (a.path < b.path ? -1 : 1));
   const pictures = visible.flatMap(({ path, file }) => {
     const folders = path.split("/").slice(0, -1);
     // The first is the folder that was chosen.
@@ -30,8 +32,13 @@ export function chosenSet(files: FileList): PictureSet {
 
 /** What was dropped: the files in it, those of folders by their path. */
 export async function dropped(items: DataTransferItemList): Promise<{ path: string; file: File }[]> {
-  const entries = Array.from(items, (item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
-  return (await Promise.all(entries.map(filesIn))).flat();
+  // All at once: what was dropped is out of reach after the first wait.
+  const all = Array.from(items, (item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
+  const found = all.map(async ({ entry, file }) => {
+    if (entry?.isDirectory) return filesIn(entry);
+    return file === null ? [] : [{ path: file.name, file }];
+  });
+  return (await Promise.all(found)).flat();
 }
 
 async function filesIn(entry: FileSystemEntry): Promise<{ path: string; file: File }[]> {

@@ -11,6 +11,8 @@ export interface ModelCard {
   readonly preprocessing: TestPreprocessing;
   /** Side of the crops that it was trained with, px. */
   readonly trainResolution: number;
+  /** Share of the picture's area that the smallest of those crops took; torchvision's where nobody knows. */
+  readonly smallestCrop: number;
   /** The only test resolution that its file can be run at, px; null where any can. */
   readonly only: number | null;
 }

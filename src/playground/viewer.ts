@@ -1,3 +1,4 @@
+import { CROP_SCALE } from "../data/pure.js";
 import { trainedResolution } from "../fixres/pure.js";
 import { inferenceGraph, isOnnxNetwork, type Model, possibleBatch, weightsOf } from "../models/pure.js";
 import { packed, type Session } from "../runtime/pure.js";
@@ -25,13 +26,21 @@ export class Viewer {
     readonly model: Model,
     readonly name: string,
     private readonly wasmPaths: WasmPaths,
+    private readonly smallestCrop: number = CROP_SCALE[0],
   ) {}
 
   get card(): ModelCard {
     const { arch, classes, input } = this.model;
     const { mean: _, std: __, ...preprocessing } = input;
     const fixed = isOnnxNetwork(arch) ? (arch.only ?? arch.input.resolution) : null;
-    return { name: this.name, classes, preprocessing, trainResolution: trainedResolution(this.model), only: fixed };
+    return {
+      name: this.name,
+      classes,
+      preprocessing,
+      trainResolution: trainedResolution(this.model),
+      smallestCrop: this.smallestCrop,
+      only: fixed,
+    };
   }
 
   async look({ resolution, pixels, shown }: Omit<LookRequest, "slot">): Promise<Looked> {

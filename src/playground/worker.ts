@@ -17,6 +17,9 @@ import { Viewer, type WasmPaths } from "./viewer.js";
 
 const viewers = new Map<Slot, Viewer>();
 const aborts = new Map<number, AbortController>();
+/** The demo trains with crops of a quarter of the area and more (demo/recipe.ts). */
+const DEMO_CROPS = 0.25;
+
 let wasmPaths: WasmPaths = { wasm: "" };
 
 const post = (message: FromWorker): void => globalThis.postMessage(message);
@@ -43,8 +46,8 @@ const CALLS: {
   async shipped(bytes) {
     const { base, fixed } = unpackedModels(bytes);
     return {
-      base: await put("base", new Viewer(base, "Fashion-MNIST at 32 px", wasmPaths)),
-      fixed: await put("fixed", new Viewer(fixed, "the same, fixed at 40 px", wasmPaths)),
+      base: await put("base", new Viewer(base, "Fashion-MNIST at 32 px", wasmPaths, DEMO_CROPS)),
+      fixed: await put("fixed", new Viewer(fixed, "the same, fixed at 40 px", wasmPaths, DEMO_CROPS)),
     };
   },
   load: async ({ slot, bytes, name }) => put(slot, new Viewer(modelOf(bytes, name), name, wasmPaths)),

@@ -25,6 +25,7 @@ export const openBrowser = ({ webgpu = false } = {}): Promise<Browser> =>
 
 const TYPES: Readonly<Record<string, string>> = {
   ".html": "text/html",
+  ".css": "text/css",
   ".js": "text/javascript",
   ".mjs": "text/javascript",
   ".wasm": "application/wasm",

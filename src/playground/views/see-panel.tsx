@@ -22,7 +22,8 @@ interface SeePanelProps {
 export function SeePanel({ client, cards, picture, resolution, setResolution, failed }: SeePanelProps) {
   const { base, fixed } = cards;
   const { min, max, step } = resolutionsOf(base);
-  const [smallest, setSmallest] = useState<number>(CROP_SCALE[0]);
+  const [chosen, setSmallest] = useState<number | null>(null);
+  const smallest = chosen ?? base.smallestCrop;
   const { trainResolution, preprocessing } = base;
   const apparent = useMemo(
     () => apparentSizes([picture], { resolution: trainResolution, scale: [smallest, 1] }, 0),
@@ -45,7 +46,7 @@ export function SeePanel({ client, cards, picture, resolution, setResolution, fa
           <h3>In training: random resized crops</h3>
           <TrainingView picture={picture} card={base} smallest={smallest} share={share(trainResolution)} />
           <p class="figure">
-            <strong>{apparent.train.mean.toFixed(2)}</strong> pixels a pixel of the picture on average, mostly{" "}
+            <strong>{apparent.train.mean.toFixed(2)}</strong> pixels for each pixel of the picture on average, mostly{" "}
             {apparent.train.p10.toFixed(2)} to {apparent.train.p90.toFixed(2)}
           </p>
           <label class="field">
@@ -84,7 +85,7 @@ export function SeePanel({ client, cards, picture, resolution, setResolution, fa
             />
           </label>
           <p class="figure">
-            <strong>{magnification.mean.toFixed(2)}</strong> pixels a pixel of the picture
+            <strong>{magnification.mean.toFixed(2)}</strong> pixels for each pixel of the picture
           </p>
         </div>
       </div>
