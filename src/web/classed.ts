@@ -1,5 +1,5 @@
 import { RequestError } from "../errors.js";
-import { isEfficientNet, type Model } from "../models/pure.js";
+import { expectedClasses, isEfficientNet, type Model } from "../models/pure.js";
 import { forClasses } from "../train/pure.js";
 import type { LabelledPicture } from "./features.js";
 
@@ -16,7 +16,10 @@ export function classed(
   const names = [...new Set(pictures.map(({ class: name }) => name))].sort();
   if (pictures.length < 2)
     throw new RequestError(`there are ${pictures.length} pictures; give at least two, of the classes to tell apart.`);
-  const start = names.every((name) => model.classes.includes(name)) ? model : withClasses(model, names, seed);
+  const known = names.every((name) => model.classes.includes(name));
+  // A model that only knows how many classes it has learns their names.
+  const named = expectedClasses(model) === names.length ? { ...model, classes: names } : null;
+  const start = named ?? (known ? model : withClasses(model, names, seed));
   const indices = new Map(start.classes.map((name, index) => [name, index]));
   return { start, labels: Int32Array.from(pictures, ({ class: name }) => indices.get(name)!) };
 }

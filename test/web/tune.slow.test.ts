@@ -5,7 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openSplits } from "../../src/data/index.js";
 import { exportOnnx } from "../../src/export/index.js";
 import { tune } from "../../src/fixres/index.js";
-import { loadModel, type Model } from "../../src/models/index.js";
+import { inferenceGraph, loadModel, type Model, weightsOf } from "../../src/models/index.js";
+import { foldBatchNorms, openBatch, serialize, type Value } from "../../src/onnx/index.js";
+import { WEB_TUNE_DEFAULTS } from "../../src/web/tune.js";
 import { examplePictures, shippedModels } from "./examples.js";
 import { type OpenedPage, openPage } from "./open.js";
 
@@ -19,7 +21,16 @@ beforeAll(async () => {
   ({ base } = await shippedModels());
   folder = await mkdtemp(join(tmpdir(), "fixres-web-tune-"));
   opened = await openPage();
-  opened.server.files.set("/base.onnx", exportOnnx(base));
+  const folded = foldBatchNorms(inferenceGraph(base, { resolution: 32, batch: 1 }), weightsOf(base));
+  const bind = (value: Value) => ({ kind: "data", data: folded.data(value) }) as const;
+  const open = { pixels: { 0: "batch" }, logits: { 0: "batch" } };
+  for (const [name, file] of Object.entries({
+    "base.onnx": exportOnnx(base),
+    "folded.onnx": serialize(openBatch(folded.graph), { bind, open }),
+  })) {
+    opened.server.files.set(`/${name}`, file);
+    await writeFile(join(folder, name), file);
+  }
   for (const [i, { class: name, file }] of (await examplePictures(base.classes, 20)).entries()) {
     const path = `${name}/${String(i).padStart(4, "0")}.png`;
     opened.server.files.set(`/pictures/${path}`, file);
@@ -34,11 +45,11 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Tunes in the page. @param each - pictures of every class, from the first on */
-const tuneInPage = (each: number, options: object, classes: readonly string[] = base.classes) =>
+/** Tunes in the page. @param each - pictures of every class, from the first on  @param file - the model's */
+const tuneInPage = (each: number, options: object, file = "base.onnx") =>
   opened.page.evaluate(
-    async ([names, count, given]) => {
-      const model = fixres.modelOf(new Uint8Array(await (await fetch("/base.onnx")).arrayBuffer()), "base.onnx");
+    async ([names, count, given, own]) => {
+      const model = fixres.modelOf(new Uint8Array(await (await fetch(`/${own}`)).arrayBuffer()), own);
       const pictures = names.flatMap((name, k) =>
         Array.from({ length: count }, (_, i) => ({
           source: `/pictures/${name}/${String(20 * k + i).padStart(4, "0")}.png`,
@@ -51,41 +62,52 @@ const tuneInPage = (each: number, options: object, classes: readonly string[] = 
         onEvent: (event) => events.push(event.kind),
       });
       const { file, before, after, losses, judged, heldOut, seconds } = tuned;
-      return { file: [...file], before, after, losses, judged, heldOut, seconds, events };
+      const reader = new FileReader();
+      reader.readAsDataURL(new Blob([file]));
+      await new Promise((resolve) => reader.addEventListener("load", resolve));
+      return { file: String(reader.result).split(",")[1]!, before, after, losses, judged, heldOut, seconds, events };
     },
-    [classes as string[], each, options] as const,
+    [base.classes as string[], each, options, file] as const,
   );
 
 describe("tuning in Chromium", () => {
-  it.each(["classifier", "classifier+bn-stats", "classifier+bn"] as const)(
-    "computes what fixres tune does: %s",
-    async (mode) => {
+  it.each([
+    ["classifier", "base.onnx"],
+    ["classifier+bn-stats", "base.onnx"],
+    ["classifier+bn", "base.onnx"],
+    // BatchNorms folded into convolutions, and nothing said of itself: a fresh BatchNorm is tuned behind the last convolution.
+    ["classifier+bn", "folded.onnx"],
+  ] as const)(
+    "computes what fixres tune does: %s of %s",
+    async (mode, file) => {
       const options = { mode, resolution: RESOLUTION, epochs: 5, batchSize: 20, baseLearningRate: 0.03, holdout: 0 };
-      const found = await tuneInPage(6, options);
+      const found = await tuneInPage(6, options, file);
       const path = join(folder, "page.onnx");
-      await writeFile(path, Buffer.from(found.file));
+      await writeFile(path, Buffer.from(found.file, "base64"));
       const inPage = await loadModel(path);
       const data = await openSplits(folder);
-      const { WEB_TUNE_DEFAULTS } = await import("../../src/web/tune.js");
-      const preprocessing = { ...base.input, resolution: RESOLUTION };
-      const surroundings = { directory: join(folder, `node-${mode}`), threads: 1, cache: { where: "memory" } } as const;
-      const expected = await tune(base, data, { ...WEB_TUNE_DEFAULTS, ...options, preprocessing }, surroundings);
+      const start = await loadModel(join(folder, file));
+      const preprocessing = { ...start.input, resolution: RESOLUTION };
+      const directory = join(folder, `node-${mode}-${file}`);
+      const surroundings = { directory, threads: 1, cache: { where: "memory" } } as const;
+      const expected = await tune(start, data, { ...WEB_TUNE_DEFAULTS, ...options, preprocessing }, surroundings);
       const inNode = await loadModel(expected.model);
       for (const [epoch, loss] of found.losses.entries()) expect(loss).toBeCloseTo(expected.losses[epoch]!, 4);
+      expect(found.losses.at(-1)!).toBeLessThan(found.losses[0]!);
+      expect(inPage.classes).toEqual(inNode.classes);
+      expect(inPage.input).toEqual(inNode.input);
       let moved = 0;
       for (const [name, { data: values }] of inNode.tensors) {
-        const others = inPage.tensors.get(name)!.data as Float32Array;
-        const before = base.tensors.get(name)!.data as Float32Array;
-        const largest = (values as Float32Array).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-        (values as Float32Array).forEach((value, i) => {
-          expect(Math.abs(value - others[i]!), name).toBeLessThan(2e-4 * largest);
-          if (value !== before[i]) moved++;
-        });
+        const [others, before] = [inPage, start].map(({ tensors }) => tensors.get(name)!.data as Float32Array);
+        const ours = values as Float32Array;
+        const largest = ours.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+        const worst = ours.reduce((most, value, i) => Math.max(most, Math.abs(value - others![i]!)), 0);
+        expect(worst, name).toBeLessThanOrEqual(2e-4 * largest);
+        moved += ours.filter((value, i) => value !== before![i]).length;
       }
       expect(moved).toBeGreaterThan(5000);
-      expect(inPage.input).toMatchObject({ resolution: RESOLUTION });
     },
-    120_000,
+    240_000,
   );
 
   it("makes the model better on pictures that were held out, and tells of each epoch", async () => {

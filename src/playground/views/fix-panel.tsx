@@ -85,6 +85,9 @@ export function FixPanel({ client, base, resolution, examples, set, setSet, fixe
           {counts.size > 8 ? ", ..." : ""}){set.skipped > 0 && `; ${set.skipped} other files are left out`}
         </p>
       )}
+      {set && [...counts.keys()].some((own) => !base.classes.includes(own)) && (
+        <p class="caption">These are not all classes of the base model, so it gets a fresh classifier for them.</p>
+      )}
       <div class="fields">
         <label class="field">
           what is tuned

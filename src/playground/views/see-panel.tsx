@@ -40,6 +40,26 @@ export function SeePanel({ client, cards, picture, resolution, setResolution, fa
   return (
     <section aria-labelledby="see">
       <h2 id="see">2. What the network sees</h2>
+      <div class="control">
+        <label class="field">
+          <span>
+            test resolution <strong>{resolution} px</strong>
+          </span>
+          <input
+            type="range"
+            min={min}
+            max={max}
+            step={step}
+            value={resolution}
+            aria-valuetext={`${resolution} pixels`}
+            onInput={({ currentTarget }) => setResolution(Number(currentTarget.value))}
+          />
+        </label>
+        <p class="ratio" aria-live="polite">
+          Objects look <strong>{ratio.mean.toFixed(2)}</strong> times as large as in training.{" "}
+          {sizeAdvice(ratio.mean, same)}
+        </p>
+      </div>
       <p>Both are drawn to one scale, so that objects are as large here as the network gets them.</p>
       <div class="pair">
         <div class="card">
@@ -70,29 +90,11 @@ export function SeePanel({ client, cards, picture, resolution, setResolution, fa
               label={`The test's crop at ${resolution} px`}
             />
           </div>
-          <label class="field slider">
-            <span>
-              test resolution <strong>{resolution} px</strong>
-            </span>
-            <input
-              type="range"
-              min={min}
-              max={max}
-              step={step}
-              value={resolution}
-              aria-valuetext={`${resolution} pixels`}
-              onInput={({ currentTarget }) => setResolution(Number(currentTarget.value))}
-            />
-          </label>
           <p class="figure">
             <strong>{magnification.mean.toFixed(2)}</strong> pixels for each pixel of the picture
           </p>
         </div>
       </div>
-      <p class="ratio" aria-live="polite">
-        Objects look <strong>{ratio.mean.toFixed(2)}</strong> times as large as in training.{" "}
-        {sizeAdvice(ratio.mean, same)}
-      </p>
       <h2 id="says">3. What it says</h2>
       <div class="pair">
         <Verdict {...{ client, pixels, resolution, failed }} slot="base" title="Base model" card={base} />
@@ -110,7 +112,7 @@ export function SeePanel({ client, cards, picture, resolution, setResolution, fa
 }
 
 function sizeAdvice(ratio: number, same: number): string {
-  if (Math.abs(ratio - 1) < 0.03) return "That is what it was trained for.";
+  if (Math.abs(ratio - 1) < 0.03) return "That is what the network is used to.";
   const how = ratio < 1 ? "smaller" : "larger";
-  return `They look ${how} than it is used to; at ${same} px they would look alike (arXiv 1906.06423, section 3).`;
+  return `That is ${how} than the network is used to; at ${same} px they would look alike.`;
 }
