@@ -1,4 +1,5 @@
-import { anatomyOf } from "../models/pure.js";
+import { UnsupportedOperatorError } from "../errors.js";
+import { type Anatomy, anatomyOf } from "../models/pure.js";
 import type { Graph, Value } from "../onnx/index.js";
 import type { Tensor } from "../weights/pure.js";
 import type { Activation } from "./protocol.js";
@@ -11,10 +12,11 @@ export interface LastMaps {
   weightsOf(label: number): Float32Array;
 }
 
-/** Where the last maps of a classifier are that pools them and takes a linear step; null for any other. */
+/** Where the last maps of a classifier are that pools them and takes a linear step; null for any other, as in 8 or 16 bits. */
 export function lastMaps(graph: Graph, tensors: ReadonlyMap<string, Tensor>, classes: number): LastMaps | null {
-  const { classifier, pooling } = anatomyOf(graph);
+  const { classifier, pooling } = found(graph) ?? {};
   const maps = pooling?.inputs[0];
+  if (classifier === undefined) return null;
   const weight = classifier.parameters.find(({ shape }) => shape.length > 1);
   if (!maps || weight === undefined || maps.shape.length !== 4) return null;
   const [, channels] = maps.shape as readonly [number, number];
@@ -24,6 +26,15 @@ export function lastMaps(graph: Graph, tensors: ReadonlyMap<string, Tensor>, cla
     return { maps, weightsOf: (label) => data.subarray(label * channels, (label + 1) * channels) };
   if (rows !== channels || columns !== classes) return null;
   return { maps, weightsOf: (label) => Float32Array.from({ length: channels }, (_, k) => data[k * classes + label]!) };
+}
+
+function found(graph: Graph): Anatomy | null {
+  try {
+    return anatomyOf(graph);
+  } catch (error) {
+    if (error instanceof UnsupportedOperatorError) return null;
+    throw error;
+  }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState } from "preact/hooks";
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { MAX_PIXELS, type Picture } from "../pixels/index.js";
 import { type PictureSource, readPicture } from "../web/tune.js";
 import type { Client } from "./client.js";
@@ -28,6 +28,10 @@ export function App({ client }: { readonly client: Client }) {
   const [fault, setFault] = useState<string | null>(null);
   const [over, setOver] = useState(false);
 
+  /** Whether the base model wants pictures turned as their EXIF block says. */
+  const turned = useRef(false);
+  turned.current = cards.base?.preprocessing.exifOrientation === true;
+
   const failed = useCallback((error: unknown) => setFault(error instanceof Error ? error.message : String(error)), []);
   const attempt = useCallback((work: () => Promise<void>) => {
     setFault(null);
@@ -36,7 +40,7 @@ export function App({ client }: { readonly client: Client }) {
 
   const choose = useCallback(
     (source: PictureSource, name: string) =>
-      attempt(async () => setPicture({ picture: await readPicture(source, MAX_PIXELS), name })),
+      attempt(async () => setPicture({ picture: await readPicture(source, MAX_PIXELS, turned.current), name })),
     [],
   );
   const use = (now: Cards & { readonly base: ModelCard }) => {

@@ -58,8 +58,9 @@ export class Viewer {
   }
 
   async dispose(): Promise<void> {
-    for (const opened of this.opened.values()) await (await opened).session.dispose();
+    const all = [...this.opened.values()];
     this.opened.clear();
+    await Promise.allSettled(all.map(async (opened) => (await opened).session.dispose()));
   }
 
   private sessionAt(resolution: number): Promise<Opened> {
@@ -69,8 +70,10 @@ export class Viewer {
     this.opened.set(resolution, found);
     for (const [old, opened] of [...this.opened].slice(0, -OPEN)) {
       this.opened.delete(old);
-      void opened.then(({ session }) => session.dispose());
+      opened.then(({ session }) => session.dispose()).catch(() => {});
     }
+    // Whoever asked is told; whoever asks again may have more luck.
+    found.catch(() => this.opened.delete(resolution));
     return found;
   }
 

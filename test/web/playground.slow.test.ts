@@ -255,6 +255,28 @@ describe("the playground", () => {
     expect(after.top1 - before.top1).toBeGreaterThan(0.1);
   }, 120_000);
 
+  it("looks through a model in float16, and says why it cannot be fixed", async () => {
+    const { base } = await shippedModels();
+    await writeFile(at("half.onnx"), exportOnnx(base, { resolution: 40, precision: "float16" }));
+    await inPage({}, async (page) => {
+      await drop(page, at("half.onnx"));
+      await page.locator("summary").filter({ hasText: "Models: half.onnx" }).waitFor();
+      await page.getByText(/no last maps that a linear classifier takes/).waitFor();
+      expect(await page.getByRole("slider").inputValue()).toBe("40");
+      expect((await verdict(page, "Base"))[1]).toBeGreaterThan(0);
+      await page.getByRole("button", { name: /example pictures/ }).click();
+      await page.getByRole("button", { name: "Fix at 40 px" }).click();
+      await expect
+        .poll(() => page.getByRole("alert").textContent())
+        .toMatch(/no classifier was found in half.onnx.* tune the model that the file was made from\.$/);
+      // What was wrong with one model is not said of the next.
+      await page.locator("summary").click();
+      await page.getByRole("button", { name: "Back to the two small models" }).click();
+      await page.locator("summary").filter({ hasText: "the same, fixed at 40 px" }).waitFor();
+      expect(await page.getByRole("alert").textContent()).toBe("");
+    });
+  }, 60_000);
+
   it("takes a folder that is dropped, a model of one's own, and stops when it is told to", async () => {
     await inPage({}, async (page) => {
       await drop(page, at("base.onnx"));
