@@ -46,8 +46,8 @@ afterAll(async () => {
 });
 
 /** Tunes in the page. @param each - pictures of every class, from the first on  @param file - the model's */
-const tuneInPage = (each: number, options: object, file = "base.onnx") =>
-  opened.page.evaluate(
+const tuneInPage = (each: number, options: object, file = "base.onnx", { page } = opened) =>
+  page.evaluate(
     async ([names, count, given, own]) => {
       const model = fixres.modelOf(new Uint8Array(await (await fetch(`/${own}`)).arrayBuffer()), own);
       const pictures = names.flatMap((name, k) =>
@@ -117,6 +117,22 @@ describe("tuning in Chromium", () => {
     expect(losses.at(-1)!).toBeLessThan(losses[0]!);
     expect(events.filter((kind) => kind === "epoch")).toHaveLength(30);
     expect(events.filter((kind) => kind === "picture")).toHaveLength(200);
+  }, 120_000);
+
+  it("computes the same with threads, where the page may have them", async () => {
+    const isolated = await openPage({ isolated: true });
+    try {
+      for (const [path, content] of opened.server.files) isolated.server.files.set(path, content);
+      const options = { resolution: RESOLUTION, epochs: 2, holdout: 0 };
+      const [one, two] = [
+        await tuneInPage(2, options),
+        await tuneInPage(2, { ...options, threads: 2 }, "base.onnx", isolated),
+      ];
+      expect(await isolated.page.evaluate(() => crossOriginIsolated)).toBe(true);
+      for (const [epoch, loss] of two.losses.entries()) expect(loss).toBeCloseTo(one.losses[epoch]!, 4);
+    } finally {
+      await isolated.close();
+    }
   }, 120_000);
 
   it("learns classes that the model does not have", async () => {
