@@ -1,8 +1,8 @@
-import { useEffect, useRef } from "preact/hooks";
 import type { Picture } from "../../pixels/index.js";
 import type { PictureSource } from "../../web/tune.js";
 import type { Example } from "../pictures.js";
 import { FileButton } from "./file-button.js";
+import { reduced, Thumbnail } from "./thumbnail.js";
 
 interface PicturePanelProps {
   readonly picture: Picture | null;
@@ -23,7 +23,7 @@ export function PicturePanel({ picture, name, examples, choose }: PicturePanelPr
         uploaded.
       </p>
       <div class="chosen">
-        {picture && <Thumbnail pixels={asImageData(picture)} label={name} large />}
+        {picture && <Thumbnail pixels={reduced(picture)} label={name} large />}
         <div>
           {picture && (
             <p class="caption">
@@ -49,38 +49,5 @@ export function PicturePanel({ picture, name, examples, choose }: PicturePanelPr
         </div>
       </div>
     </section>
-  );
-}
-
-/** Most pixels of a side that a thumbnail of one's own picture has. */
-const LARGEST = 480;
-
-/** A smaller copy, for the eye alone. */
-function asImageData({ width, height, data }: Picture): ImageData {
-  const every = Math.max(1, Math.ceil(Math.max(width, height) / LARGEST));
-  const [columns, rows] = [Math.ceil(width / every), Math.ceil(height / every)];
-  const image = new ImageData(columns, rows);
-  for (let y = 0; y < rows; y++) {
-    for (let x = 0; x < columns; x++) {
-      const from = 3 * (y * every * width + x * every);
-      image.data.set([data[from]!, data[from + 1]!, data[from + 2]!, 255], 4 * (y * columns + x));
-    }
-  }
-  return image;
-}
-
-function Thumbnail({ pixels, label, large = false }: { pixels: ImageData; label: string; large?: boolean }) {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  useEffect(() => canvas.current?.getContext("2d")?.putImageData(pixels, 0, 0), [pixels]);
-  const { width, height } = pixels;
-  return (
-    <canvas
-      ref={canvas}
-      class={large ? "large" : "small"}
-      width={width}
-      height={height}
-      role="img"
-      aria-label={label}
-    />
   );
 }

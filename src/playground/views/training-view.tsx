@@ -5,6 +5,7 @@ import { random } from "../../random.js";
 import { useReducedMotion } from "../hooks.js";
 import type { ModelCard } from "../protocol.js";
 import { PixelCanvas } from "./pixel-canvas.js";
+import { CroppedFrom } from "./thumbnail.js";
 
 /** Between two crops, ms: slow enough to be looked at. */
 const PACE = 1200;
@@ -44,9 +45,12 @@ export function TrainingView({ picture, card, smallest, share }: TrainingViewPro
       <div class="stage">
         <PixelCanvas pixels={pixels} side={trainResolution} share={share} label="A random crop, as in training" />
       </div>
-      <p class="caption">
-        a crop of {area}% of the picture, at {trainResolution} px
-      </p>
+      <div class="origin">
+        <CroppedFrom picture={picture} box={box} />
+        <p class="caption">
+          a crop of {area}% of the picture, at {trainResolution} px
+        </p>
+      </div>
       <p class="buttons">
         <button type="button" onClick={() => setRunning(!running)} aria-pressed={running}>
           {running ? "Pause" : "Play"}
