@@ -53,6 +53,7 @@ export { pictureSizes } from "./sizes.js";
 export type { Sample, Samples, Source } from "./source.js";
 export { checkClasses, openParts, openSplit, openSplits, type SplitOptions, type Splits } from "./splits.js";
 export { sourceStamp } from "./stamp.js";
-export { partOf } from "./table.js";
+export { joinSources, partOf } from "./table.js";
 export { CROP_RATIO, CROP_SCALE, randomCrop, type TrainTransformOptions, trainTransform } from "./train-transform.js";
+export { openUnlabelled } from "./unlabelled.js";
 export { type Found, type Part, type Verification, type VerifyOptions, verify } from "./verify.js";
