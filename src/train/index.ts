@@ -44,5 +44,26 @@ export { sourceHash } from "./rundir.js";
 export { checkSchedule, learningRateAt, SCHEDULES, type Schedule, type ScheduleName } from "./schedule.js";
 export { isOver, type Placed, placed } from "./standing.js";
 export { initialState, isKept, STAT_DECAY, type StepGraph, type StepOptions, slotName, stepGraph } from "./step.js";
+export {
+  BALANCES,
+  joinLabels,
+  type LabelFile,
+  type LabelIntoOptions,
+  type Lesson,
+  labelInto,
+  lessonOf,
+  openLabels,
+  PSEUDO_LABELS,
+  type RoundResult,
+  type RoundsOptions,
+  type RoundsResult,
+  readColumns,
+  readProbabilities,
+  rowsOfStep,
+  type Taught,
+  type TrainingData,
+  taughtBy,
+  trainStudents,
+} from "./student/index.js";
 export { type TrainingStepOptions, trainingStep } from "./training-step.js";
 export { forClasses } from "./transfer.js";
