@@ -105,12 +105,13 @@ export async function labelInto(
   const [start, end] = range;
   if (!(start >= 0 && start < end && end <= source.samples.length))
     throw new RequestError(`there are no pictures ${start} to ${end} among ${source.samples.length}; give others.`);
-  const head: LabelHead = {
+  // Through the schema, so that it has the order of keys that it has when it was read.
+  const head = LabelHead.parse({
     ...recordHead(name, teacher, source, options),
     format: "fixres-pseudo-labels-1",
     classes: [...teacher.classes],
     range: [start, end],
-  };
+  });
   const log = join(dirname(path), `.${basename(path)}.jsonl`);
   await makeFolder(dirname(path));
   const complete = (await exists(path)) ? await openLabels(path) : null;
