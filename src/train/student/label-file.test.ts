@@ -172,6 +172,10 @@ describe("what a student is taught", () => {
       'class 1 is "birch" there and "cedar" here',
     );
     await expect(teach(source, new Set(), ["ash"])).rejects.toThrow("are of 3 classes, the data's 1");
+    const before = await readFile(at("pictures", "1.png"));
+    await copyFile(at("pictures", "3.png"), at("pictures", "1.png"));
+    await expect(teach(source)).rejects.toThrow('"1.png" is no longer the picture that');
+    await writeFile(at("pictures", "1.png"), before);
     await rename(at("pictures", "1.png"), at("pictures", "1a.png"));
     await expect(teach(await openUnlabelled(at("pictures")))).rejects.toThrow(
       'has labels of other pictures, such as "1.png"',

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
-import type { BadPicture, Source } from "../../data/index.js";
+import type { BadPicture, Source, TestPreprocessing } from "../../data/index.js";
 import { DataError, RequestError } from "../../errors.js";
 import {
   headDifferences,
@@ -9,6 +9,7 @@ import {
   RecordHead,
   recordHead,
   type TableForm,
+  testPreprocessing,
   writeTable,
 } from "../../evaluate/index.js";
 import { checkedJson, exists, makeFolder } from "../../files.js";
@@ -184,6 +185,10 @@ export async function openLabels(path: string): Promise<LabelFile> {
     throw new DataError(`"${path}" has ${n} rows of the ${end - start} pictures that it names; label them again.`);
   return { path, head, n, bad };
 }
+
+/** How pictures were shown to whoever made labels. */
+export const preprocessingOf = ({ head: { settings } }: Pick<LabelFile, "head">): TestPreprocessing =>
+  testPreprocessing(settings as unknown as Model["input"], {});
 
 const notLabels = (path: string): DataError =>
   new DataError(`"${path}" holds no pseudo labels; give a file that \`fixres label\` wrote.`);

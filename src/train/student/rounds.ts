@@ -11,7 +11,7 @@ import type { TrainOptions } from "../options.js";
 import { type TrainSurroundings, train } from "../run.js";
 import type { Choice } from "./choose.js";
 import { contentsOfSource } from "./label.js";
-import { type LabelFile, labelInto, openLabels } from "./label-file.js";
+import { type LabelFile, labelInto, openLabels, preprocessingOf } from "./label-file.js";
 import { taughtBy } from "./taught.js";
 
 export interface RoundsOptions {
@@ -190,10 +190,6 @@ const summary = (teacher: RoundsResult["teacher"], rounds: readonly RoundResult[
   teacher: teacher?.val ?? null,
   rounds: rounds.map(({ round, arch, val, taught: { labels: _, ...taught } }) => ({ round, arch, val, taught })),
 });
-
-/** How pictures were shown to whoever made labels. */
-const preprocessingOf = ({ head: { settings } }: LabelFile): TestPreprocessing =>
-  testPreprocessing(settings as unknown as Model["input"], {});
 
 function described({ classes, rows, places, perClass }: Choice, { n }: LabelFile, threshold: number): string {
   const passed = classes.reduce((sum, own) => sum + own.passed, 0);

@@ -3,7 +3,8 @@ import { partOf, type Sample, type Source } from "../../data/index.js";
 import { DataError } from "../../errors.js";
 import type { TrainOptions } from "../options.js";
 import { type Choice, choose } from "./choose.js";
-import { type LabelFile, readColumns, readProbabilities } from "./label-file.js";
+import { contentsOfSource } from "./label.js";
+import { type LabelColumns, type LabelFile, preprocessingOf, readColumns, readProbabilities } from "./label-file.js";
 
 /** Pictures that a teacher labelled, chosen and balanced. */
 export interface Taught {
@@ -23,7 +24,8 @@ export interface Taught {
  * The pictures of a source that a student learns from, by a file of labels.
  * @param classes - of the student, which the teacher must have too
  * @param forbidden - contents of the validation under the file's preprocessing
- * @throws {DataError} where the labels are of other pictures or classes, or no picture is above the threshold
+ * @throws {DataError} where the labels are of other pictures (by all names, and the content of some) or classes, or no picture is above
+ *   the threshold
  */
 export async function taughtBy(
   file: LabelFile,
@@ -41,6 +43,7 @@ export async function taughtBy(
       `"${path}" has labels of other pictures${example}: ${head.data.pictures} of "${head.data.name}", but "${unlabelled.name}" has ${unlabelled.samples.length}; label these.`,
     );
   }
+  await checkContents(file, columns, unlabelled);
   const unlike = classes.findIndex((name, c) => !sameClass(head.classes[c], name, c));
   if (head.classes.length !== classes.length || unlike >= 0) {
     const at = unlike < 0 ? "" : `; class ${unlike} is "${head.classes[unlike]}" there and "${classes[unlike]}" here`;
@@ -63,6 +66,25 @@ export async function taughtBy(
   const taught = { source, probabilities, places: choice.places, teacher: head.model.fingerprint };
   const leaked = Array.from(choice.leaked, (row) => columns.name[row]!);
   return { taught: { ...taught, fingerprint: fingerprintOf(taught) }, choice, leaked };
+}
+
+/** Pictures that are looked at again. */
+const PROBES = 16;
+
+/** Checks by some pictures, evenly spread, that those under the names are the ones that were labelled. */
+async function checkContents(file: LabelFile, { index, name, content }: LabelColumns, unlabelled: Source) {
+  const count = Math.min(PROBES, name.length);
+  const rows = Array.from({ length: count }, (_, i) => Math.floor((i * name.length) / count));
+  const probed = partOf(
+    unlabelled,
+    rows.map((row) => index[row]!),
+  );
+  const found = await contentsOfSource(probed, { preprocessing: preprocessingOf(file) });
+  const other = rows.find((row) => !found.has(content[row]!));
+  if (other !== undefined)
+    throw new DataError(
+      `"${name[other]}" is no longer the picture that "${file.path}" has a label of, or cannot be read; label the pictures again.`,
+    );
 }
 
 /** A network that was only initialised, or came from elsewhere, may know its classes by number alone. */
