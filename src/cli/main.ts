@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   inspect: async () => (await import("./inspect.js")).inspectCommand,
   export: async () => (await import("./export.js")).exportCommand,
   train: async () => (await import("./train.js")).trainCommand,
+  label: async () => (await import("./label.js")).labelCommand,
   plan: async () => (await import("./plan.js")).planCommand,
   average: async () => (await import("./average.js")).averageCommand,
   tune: async () => (await import("./tune.js")).tuneCommand,
