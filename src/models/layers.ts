@@ -1,4 +1,4 @@
-import { elements, type GraphBuilder, type Value } from "../onnx/index.js";
+import { elements, type GraphBuilder, type Shape, type Value } from "../onnx/index.js";
 import { type Affine, type Normalized, pointwiseBatchNorm, primitiveBatchNorm } from "./batch-norm.js";
 import { depthwiseProduct } from "./depthwise.js";
 import type { Architecture } from "./family.js";
@@ -46,6 +46,8 @@ export class Layers {
     readonly b: GraphBuilder,
     readonly arch: Architecture,
     readonly training: TrainingBehaviour | null,
+    /** The parameter of a name; the builder's own unless given. */
+    readonly parameter: (name: string, shape: Shape) => Value = (name, shape) => b.parameter(name, shape),
   ) {}
 
   /**
@@ -54,7 +56,7 @@ export class Layers {
    */
   conv(x: Value, name: string, outChannels: number, kernel: number, { stride = 1, depthwise = false } = {}): Value {
     const channels = x.shape[1]!;
-    const w = this.b.parameter(`${name}.weight`, [outChannels, depthwise ? 1 : channels, kernel, kernel]);
+    const w = this.parameter(`${name}.weight`, [outChannels, depthwise ? 1 : channels, kernel, kernel]);
     const [[top, bottom], [left, right]] = [
       this.padding(x.shape[2]!, kernel, stride),
       this.padding(x.shape[3]!, kernel, stride),
@@ -89,7 +91,7 @@ export class Layers {
   pointwiseNorm(x: Value, name: string, outChannels: number, normName: string): Value {
     if (!this.training?.batchStatistics(normName) || outChannels <= x.shape[1]!)
       return this.norm(this.conv(x, name, outChannels, 1), normName);
-    const w = this.b.parameter(`${name}.weight`, [outChannels, x.shape[1]!, 1, 1]);
+    const w = this.parameter(`${name}.weight`, [outChannels, x.shape[1]!, 1, 1]);
     const { affine, running } = this.normParameters(normName, outChannels);
     return this.noted(normName, x, running, pointwiseBatchNorm(this.b, x, w, affine));
   }
@@ -124,7 +126,7 @@ export class Layers {
   }
 
   private normParameters(name: string, channels: number): { affine: Affine; running: Moments } {
-    const parameter = (leaf: string): Value => this.b.parameter(`${name}.${leaf}`, [channels]);
+    const parameter = (leaf: string): Value => this.parameter(`${name}.${leaf}`, [channels]);
     const affine = { weight: parameter("weight"), bias: parameter("bias"), epsilon: this.arch.batchNormEpsilon };
     return { affine, running: { mean: parameter("running_mean"), variance: parameter("running_var") } };
   }
@@ -144,8 +146,8 @@ export class Layers {
   }
 
   private pointwise(x: Value, name: string, outChannels: number): Value {
-    const w = this.b.parameter(`${name}.weight`, [outChannels, x.shape[1]!, 1, 1]);
-    return this.b.conv(x, w, this.b.parameter(`${name}.bias`, [outChannels]));
+    const w = this.parameter(`${name}.weight`, [outChannels, x.shape[1]!, 1, 1]);
+    return this.b.conv(x, w, this.parameter(`${name}.bias`, [outChannels]));
   }
 
   private padding(length: number, kernel: number, stride: number): [number, number] {

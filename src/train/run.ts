@@ -13,12 +13,14 @@ import { percent } from "../format.js";
 import { type EfficientNet, saveModel } from "../models/index.js";
 import { type Progress, silent } from "../progress.js";
 import { openSession, type Session, type SessionOptions } from "../runtime/index.js";
+import { mainName } from "./adversarial/index.js";
 import { FRESH, loadCheckpoint, type RunState, type StateTensors, saveCheckpoint } from "./checkpoint.js";
 import { weightsInLoss } from "./class-weights.js";
 import type { RunConfig } from "./config.js";
 import { checkFinite, checkLoss, diverged } from "./finite.js";
 import { stepsPerEpoch } from "./length.js";
 import { noiseFeeds } from "./noise.js";
+import { normalizedFor } from "./normalization.js";
 import { checkTrainOptions, optimizerOf, type TrainOptions } from "./options.js";
 import { batchFeeds, isMixed, trainingPictures } from "./pictures.js";
 import { resolutionAt } from "./progressive.js";
@@ -78,13 +80,14 @@ export interface TrainResult {
  * @throws {FailedError} where the loss is not finite; the last checkpoint stays
  */
 export async function train(
-  model: EfficientNet,
+  from: EfficientNet,
   data: Splits,
   options: TrainOptions,
   test: TestPreprocessing,
   surroundings: TrainSurroundings,
 ): Promise<TrainResult> {
   const resolved = checkTrainOptions(options);
+  const model = normalizedFor(from, resolved);
   const steps = stepsPerEpoch(data.train, resolved);
   const { arch, classes, provenance } = model;
   const file: RunFile = {
@@ -178,7 +181,7 @@ class Run {
     await directory.keepOnly(options.keep > 0 ? this.state.standing.map(({ epoch }) => epoch) : []);
     await this.useResolution(resolutionAt(options, this.state.epoch), (step) =>
       found === null
-        ? initialState(step, optimizerOf(options), (name) => model.tensors.get(name)!.data)
+        ? initialState(step, optimizerOf(options), (name) => model.tensors.get(mainName(name))!.data)
         : found.state(step.state),
     );
   }
@@ -252,13 +255,15 @@ class Run {
     const started = performance.now();
     const step = state.step + 1;
     const learningRate = this.learningRate();
-    const { loss, correct } = await this.session!.run({
+    const { loss, correct, auxiliaryLoss } = await this.session!.run({
       ...batchFeeds(batch, options, state.epoch),
       ...this.step!.scalars(step, learningRate),
       ...noiseFeeds(this.step!.noise, options.seed, step),
     });
     const value = Number(loss![0]);
     checkLoss(value, step, learningRate);
+    const adversarial = auxiliaryLoss === undefined ? {} : { adversarialLoss: Number(auxiliaryLoss[0]) };
+    checkLoss(adversarial.adversarialLoss ?? 0, step, learningRate);
     this.state = {
       ...state,
       step,
@@ -277,6 +282,7 @@ class Run {
       epoch: state.epoch + 1,
       learningRate,
       loss: value,
+      ...adversarial,
     });
     this.state = { ...this.state, metricsBytes };
   }
