@@ -47,6 +47,12 @@ const ALL = [
   ...["--metric", "loss", "--keep", "2", "--patience", "4"],
 ];
 
+/** Auxiliary BatchNorms, their averages and gathered gradients, and the noise of attack, dropout and drop path. */
+const ADVERSARIAL = [
+  ...["--recipe", "advprop", "--resolution", "32", "--adv-epsilon", "2", "--accumulate", "5", "--mixup", "0.2"],
+  ...["--freeze", "stem", "--clip-norm", "1"],
+];
+
 /** Every file of a run by its path. */
 async function files(run: string): Promise<Map<string, Buffer>> {
   const names = (await readdir(run, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
@@ -57,6 +63,7 @@ async function files(run: string): Promise<Map<string, Buffer>> {
 it.each([
   ["plainly", ["--optimizer", "rmsprop", "--resolution", "32"]],
   ["with all that a run carries", ALL],
+  ["with adversarial pictures", ADVERSARIAL],
 ])(
   "a run killed twice and resumed ends in the same bytes as one that was not: %s",
   async (name, more) => {

@@ -1,5 +1,5 @@
 import { elements, type GraphBuilder, type Shape, type Value } from "../onnx/index.js";
-import { type Affine, type Normalized, pointwiseBatchNorm, primitiveBatchNorm } from "./batch-norm.js";
+import { type Affine, foldedBatchNorm, type Normalized, pointwiseBatchNorm, primitiveBatchNorm } from "./batch-norm.js";
 import { depthwiseProduct } from "./depthwise.js";
 import type { Architecture } from "./family.js";
 
@@ -35,6 +35,8 @@ export interface TrainingBehaviour {
   readonly skips?: (block: string) => boolean;
   /** How BatchNorm by the batch is written: as ONNX's operator (unless given), or in primitive ones where that is refused. */
   readonly batchNorm?: "operator" | "primitive";
+  /** Whether BatchNorm by running statistics goes into the convolution before it, where that can be; false unless given. */
+  readonly folded?: boolean;
 }
 
 /** Writes the layers that the family is made of, and notes what training needs of them. */
@@ -75,8 +77,10 @@ export class Layers {
     const { affine, running } = this.normParameters(name, x.shape[1]!);
     const { weight, bias, epsilon } = affine;
     const { mean, variance } = running;
-    if (!this.training?.batchStatistics(name))
-      return this.b.batchNormalization(x, weight, bias, mean, variance, epsilon);
+    if (!this.training?.batchStatistics(name)) {
+      const folded = this.training?.folded === true ? foldedBatchNorm(this.b, x, affine, running) : null;
+      return folded ?? this.b.batchNormalization(x, weight, bias, mean, variance, epsilon);
+    }
     return this.noted(
       name,
       x,

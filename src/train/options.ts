@@ -137,7 +137,15 @@ export function checkTrainOptions(options: TrainOptions): TrainOptions {
   }
   checkSchedule({ ...options, name: options.schedule });
   checkPictures(result.data);
+  checkAttack(result.data);
   return result.data;
+}
+
+function checkAttack({ advEpsilon, advSteps }: TrainOptions): void {
+  if (advEpsilon > 0 || advSteps === 0) return;
+  throw new RequestError(
+    `advSteps is ${advSteps}, but advEpsilon is 0: there are no adversarial pictures. Give both, or neither.`,
+  );
 }
 
 /** How the step makes adversarial pictures; undefined where it does not. */

@@ -33,7 +33,13 @@ export function adversarialPass(
 ): AuxiliaryPass {
   const [n, channels, height, width] = x.shape as [number, number, number, number];
   const start = b.input("noise/start", "uint8", [n, height, width, channels]);
-  const tested: TrainingBehaviour = { ...training, batchStatistics: () => false, dropout: 0, dropPath: 0 };
+  const tested: TrainingBehaviour = {
+    ...training,
+    batchStatistics: () => false,
+    dropout: 0,
+    dropPath: 0,
+    folded: true,
+  };
   const pictures = b.scope("attack", () =>
     attacked(b, x, b.transpose(start, [0, 3, 1, 2]), attack, (moved) => loss(network(moved, tested).logits)),
   );
