@@ -31,6 +31,9 @@ const ARCH = architecture("efficientnet_b0", { width: 0.25, depth: 0.25 });
 const SHAPES = new Map(parametersOf(ARCH, CLASSES.length).map(({ name, shape }) => [name, shape]));
 const HALF = [0.5, 0.5, 0.5];
 
+/** Sessions of these graphs take a while to open. */
+const LONG = 180_000;
+
 /** Weights and statistics by a formula that the golden values' script has too; the auxiliary ones are others than the main ones. */
 function start(name: string): Float32Array {
   const shape = SHAPES.get(mainName(name))!;
@@ -111,33 +114,43 @@ const planesOf = (pixels: Uint8Array): Float32Array => {
 describe("a step is that of PyTorch in float64", () => {
   const step = trainingStep(model, options, { mixed: true });
 
-  it("in the adversarial pictures", async () => {
-    const pictures = await picturesOf(step, { ...feeds, ...noise });
-    // The sign of a gradient near 0 is another in float32, which moves the pixel elsewhere.
-    const others = golden.pictures.filter((wanted, i) => Math.abs(pictures[i * golden.every]! - wanted) > 2e-3);
-    expect(others.length / golden.pictures.length).toBeLessThan(2e-3);
-    const clean = planesOf(feeds.pixels);
-    expect(pictures.every((v, i) => v >= 0 && v <= 255 && Math.abs(v - clean[i]!) <= golden.attack.epsilon)).toBe(true);
-    expect(pictures.some((v, i) => Math.abs(v - clean[i]!) === golden.attack.epsilon)).toBe(true);
-  });
+  it(
+    "in the adversarial pictures",
+    async () => {
+      const pictures = await picturesOf(step, { ...feeds, ...noise });
+      // The sign of a gradient near 0 is another in float32, which moves the pixel elsewhere.
+      const others = golden.pictures.filter((wanted, i) => Math.abs(pictures[i * golden.every]! - wanted) > 2e-3);
+      expect(others.length / golden.pictures.length).toBeLessThan(2e-3);
+      const clean = planesOf(feeds.pixels);
+      expect(pictures.every((v, i) => v >= 0 && v <= 255 && Math.abs(v - clean[i]!) <= golden.attack.epsilon)).toBe(
+        true,
+      );
+      expect(pictures.some((v, i) => Math.abs(v - clean[i]!) === golden.attack.epsilon)).toBe(true);
+    },
+    LONG,
+  );
 
-  it("in both losses, in what moves, and in both sets of running statistics", async () => {
-    const { out, state } = await stepped(step, { ...feeds, ...noise });
-    expect(Number(out.loss![0])).toBeCloseTo(golden.loss, 5);
-    expect(Number(out.auxiliaryLoss![0])).toBeCloseTo(golden.auxiliaryLoss, 3);
-    for (const [name, wanted] of Object.entries(golden.after))
-      for (const [i, v] of wanted.entries()) expect(Math.abs(Number(state[name]![i]) - v), name).toBeLessThan(1e-3);
-    const tensors = step.state.filter((name) => !name.startsWith("optimizer/"));
-    expect(tensors.sort()).toEqual(Object.keys(golden.changed).sort());
-    for (const [name, [norm, projected]] of Object.entries(golden.changed)) {
-      const before = start(name);
-      const moved = Array.from(state[name] as Float32Array, (v, i) => v - before[i]!);
-      const tolerance = 5e-3 * norm + 1e-5;
-      expect(Math.abs(Math.hypot(...moved) - norm), `norm of ${name}`).toBeLessThan(tolerance);
-      const found = moved.reduce((sum, v, i) => sum + v * Math.cos(0.3 * i), 0);
-      expect(Math.abs(found - projected), `projection of ${name}`).toBeLessThan(tolerance * Math.sqrt(moved.length));
-    }
-  });
+  it(
+    "in both losses, in what moves, and in both sets of running statistics",
+    async () => {
+      const { out, state } = await stepped(step, { ...feeds, ...noise });
+      expect(Number(out.loss![0])).toBeCloseTo(golden.loss, 5);
+      expect(Number(out.auxiliaryLoss![0])).toBeCloseTo(golden.auxiliaryLoss, 3);
+      for (const [name, wanted] of Object.entries(golden.after))
+        for (const [i, v] of wanted.entries()) expect(Math.abs(Number(state[name]![i]) - v), name).toBeLessThan(1e-3);
+      const tensors = step.state.filter((name) => !name.startsWith("optimizer/"));
+      expect(tensors.sort()).toEqual(Object.keys(golden.changed).sort());
+      for (const [name, [norm, projected]] of Object.entries(golden.changed)) {
+        const before = start(name);
+        const moved = Array.from(state[name] as Float32Array, (v, i) => v - before[i]!);
+        const tolerance = 5e-3 * norm + 1e-5;
+        expect(Math.abs(Math.hypot(...moved) - norm), `norm of ${name}`).toBeLessThan(tolerance);
+        const found = moved.reduce((sum, v, i) => sum + v * Math.cos(0.3 * i), 0);
+        expect(Math.abs(found - projected), `projection of ${name}`).toBeLessThan(tolerance * Math.sqrt(moved.length));
+      }
+    },
+    LONG,
+  );
 });
 
 describe("an attack of no strength", () => {
@@ -162,26 +175,30 @@ describe("an attack of no strength", () => {
     });
   });
 
-  it("where both BatchNorms are alike, teaches the same again: twice a plain step", async () => {
-    const tiny = trainingStep(model, { ...options, advEpsilon: 1e-30, advSteps: 1 });
-    const both = await stepped(tiny, { ...plain, ...noise }, (name) => start(mainName(name)));
-    const once = await stepped(trainingStep(model, { ...options, advEpsilon: 0 }), plain);
-    expect(Number(both.out.loss![0])).toBeCloseTo(Number(once.out.loss![0]), 6);
-    expect(Number(both.out.auxiliaryLoss![0])).toBeCloseTo(Number(once.out.loss![0]), 4);
-    for (const [name, factor] of [
-      ["classifier.weight", 2],
-      ["blocks.3.0.conv_pwl.weight", 2],
-      ["bn2.bias", 1],
-      ["bn2.aux_bn.0.bias", 1],
-      ["bn2.aux_bn.0.running_var", 1],
-    ] as const) {
-      const [now, then] = [both.state[name] as Float32Array, once.state[mainName(name)] as Float32Array];
-      const before = start(mainName(name));
-      now.forEach((v, i) => {
-        expect(Math.abs(v - before[i]! - factor * (then[i]! - before[i]!)), name).toBeLessThan(1e-4);
-      });
-    }
-  });
+  it(
+    "where both BatchNorms are alike, teaches the same again: twice a plain step",
+    async () => {
+      const tiny = trainingStep(model, { ...options, advEpsilon: 1e-30, advSteps: 1 });
+      const both = await stepped(tiny, { ...plain, ...noise }, (name) => start(mainName(name)));
+      const once = await stepped(trainingStep(model, { ...options, advEpsilon: 0 }), plain);
+      expect(Number(both.out.loss![0])).toBeCloseTo(Number(once.out.loss![0]), 6);
+      expect(Number(both.out.auxiliaryLoss![0])).toBeCloseTo(Number(once.out.loss![0]), 4);
+      for (const [name, factor] of [
+        ["classifier.weight", 2],
+        ["blocks.3.0.conv_pwl.weight", 2],
+        ["bn2.bias", 1],
+        ["bn2.aux_bn.0.bias", 1],
+        ["bn2.aux_bn.0.running_var", 1],
+      ] as const) {
+        const [now, then] = [both.state[name] as Float32Array, once.state[mainName(name)] as Float32Array];
+        const before = start(mainName(name));
+        now.forEach((v, i) => {
+          expect(Math.abs(v - before[i]! - factor * (then[i]! - before[i]!)), name).toBeLessThan(1e-4);
+        });
+      }
+    },
+    LONG,
+  );
 });
 
 describe("auxiliary BatchNorms", () => {
