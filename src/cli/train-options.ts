@@ -6,6 +6,7 @@ import {
   checkTrainOptions,
   defaultTrainOptions,
   METRICS,
+  NORMALIZATIONS,
   OPTIMIZERS,
   PSEUDO_LABELS,
   RECIPE_NAMES,
@@ -173,6 +174,23 @@ const withModel = (to: Command): Command =>
       cli.fraction,
     );
 
+/** AdvProp's. */
+const withAdversary = (to: Command): Command =>
+  to
+    .option(
+      "--adv-epsilon <e>",
+      "AdvProp: learn from adversarial pictures too, whose pixels move by up to e of 255, such as 4 (default: 0, none)",
+      cli.nonNegativeNumber,
+    )
+    .option("--adv-steps <n>", "gradients that they follow (default: e + 1, or 1 for e = 1)", cli.nonNegativeInteger)
+    .option("--adv-step-size <a>", "how far a pixel moves along each, of 255 (default: 1)", cli.positiveNumber)
+    .addOption(
+      new Option(
+        "--normalization <name>",
+        "mean and deviation of pictures for a fresh network: imagenet, or half (0.5) (default: model, its own)",
+      ).choices(NORMALIZATIONS),
+    );
+
 const withChoice = (to: Command): Command =>
   to
     .addOption(new Option("--metric <name>", "what chooses the best epoch (default: top1)").choices(METRICS))
@@ -204,7 +222,13 @@ const withStudents = (to: Command): Command =>
 
 /** Adds all that `train` takes. */
 export const withTrainOptions = (to: Command): Command =>
-  [withSubject, withPictures, withAugmentation, withOptimizer, withModel, withStudents, withChoice].reduce(
-    (command, add) => add(command),
-    to,
-  );
+  [
+    withSubject,
+    withPictures,
+    withAugmentation,
+    withOptimizer,
+    withModel,
+    withStudents,
+    withAdversary,
+    withChoice,
+  ].reduce((command, add) => add(command), to);

@@ -19,6 +19,7 @@ import {
   findLearningRate,
   forClasses,
   loadConfig,
+  normalizedFor,
   type RunConfig,
   recipe,
   resolvedOptions,
@@ -37,6 +38,7 @@ const base = cli.command("train", "Train a network from scratch, or on from a mo
   "fixres train --from models/b0 --freeze stem,blocks.0-3 --data flowers --learning-rate 0.01 --out runs/flowers",
   "fixres train efficientnet_b0 --recipe noisy-student --data pictures --teacher models/b0 --unlabelled others --out runs/ns",
   "fixres train efficientnet_b0 --data pictures --resolution 64 --find-lr",
+  "fixres train efficientnet_b0 --recipe advprop --data pictures --out runs/advprop",
   "fixres train --resume runs/b0",
 ]);
 
@@ -51,12 +53,13 @@ export const trainCommand = cli
     const data = await openSplits(request.data);
     [...data.train.notes, ...data.val.notes].forEach(progress.note);
     const { seed } = { seed: config?.options.seed ?? 0, ...typed };
-    const model = await startingPoint(request, data, seed, progress);
+    const start = await startingPoint(request, data, seed, progress);
     const options = resolvedOptions(
       typed.recipe === undefined ? (config?.options ?? {}) : await recipe(typed.recipe),
       givenOptions(typed, command),
-      { arch: model.arch, resolution: model.input.resolution, pictures: data.train.samples.length },
+      { arch: start.arch, resolution: start.input.resolution, pictures: data.train.samples.length },
     );
+    const model = normalizedFor(start, options);
     const surroundings = {
       device: typed.device,
       threads: typed.threads,

@@ -40,7 +40,15 @@ export {
 } from "./model.js";
 export { SCHEMES, type SchemeName } from "./names.js";
 export { isOnnxNetwork, type OnnxInput, type OnnxNetwork } from "./onnx-network.js";
-export { IMAGENET_NORMALIZATION, type Normalization, normalized, type Size } from "./preprocess.js";
+export {
+  HALF_NORMALIZATION,
+  IMAGENET_NORMALIZATION,
+  type Normalization,
+  normalized,
+  planes,
+  type Size,
+  standardized,
+} from "./preprocess.js";
 export { type PretrainedConfig, pretrainedConfig } from "./pretrained-config.js";
 export { inferenceProgram, withWeights } from "./program.js";
 export { PUBLISHED_WEIGHTS, publishedWeights } from "./published-weights.js";

@@ -3,6 +3,8 @@
  *
  * @module
  */
+
+export { type Attack, attacked, auxiliaryName, mainName, usualSteps } from "./adversarial/index.js";
 export { type AverageOptions, averageName, averageShare } from "./average.js";
 export { balancedWeights } from "./class-weights.js";
 export { configOf, loadConfig, type RunConfig } from "./config.js";
@@ -16,6 +18,7 @@ export {
   logLikelihoods,
   type Mix,
 } from "./loss.js";
+export { normalizedFor } from "./normalization.js";
 export {
   adamw,
   lamb,
@@ -28,11 +31,13 @@ export {
   sgd,
 } from "./optimizers.js";
 export {
+  attackOf,
   CLASS_WEIGHTS,
   checkTrainOptions,
   defaultTrainOptions,
   METRICS,
   type Metric,
+  NORMALIZATIONS,
   type TrainOptions,
 } from "./options.js";
 export { resolutionAt } from "./progressive.js";

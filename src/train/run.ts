@@ -5,12 +5,14 @@ import { percent } from "../format.js";
 import { type EfficientNet, saveModel } from "../models/index.js";
 import { type Progress, silent } from "../progress.js";
 import { openSession, type Session, type SessionOptions } from "../runtime/index.js";
+import { mainName } from "./adversarial/index.js";
 import { FRESH, loadCheckpoint, type RunState, type StateTensors, saveCheckpoint } from "./checkpoint.js";
 import { weightsInLoss } from "./class-weights.js";
 import type { RunConfig } from "./config.js";
 import { checkFinite, checkLoss, diverged } from "./finite.js";
 import { stepsPerEpoch } from "./length.js";
 import { noiseFeeds } from "./noise.js";
+import { normalizedFor } from "./normalization.js";
 import { checkTrainOptions, optimizerOf, type TrainOptions } from "./options.js";
 import { isMixed, trainingPictures } from "./pictures.js";
 import { resolutionAt } from "./progressive.js";
@@ -71,13 +73,14 @@ export interface TrainResult {
  * @throws {FailedError} where the loss is not finite; the last checkpoint stays
  */
 export async function train(
-  model: EfficientNet,
+  from: EfficientNet,
   data: TrainingData,
   options: TrainOptions,
   test: TestPreprocessing,
   surroundings: TrainSurroundings,
 ): Promise<TrainResult> {
   const resolved = checkTrainOptions(options);
+  const model = normalizedFor(from, resolved);
   const steps = stepsPerEpoch(data.train, resolved);
   const lesson = lessonOf(data, resolved);
   const { arch, classes, provenance } = model;
@@ -174,7 +177,7 @@ class Run {
     await directory.keepOnly(options.keep > 0 ? this.state.standing.map(({ epoch }) => epoch) : []);
     await this.useResolution(resolutionAt(options, this.state.epoch), (step) =>
       found === null
-        ? initialState(step, optimizerOf(options), (name) => model.tensors.get(name)!.data)
+        ? initialState(step, optimizerOf(options), (name) => model.tensors.get(mainName(name))!.data)
         : found.state(step.state),
     );
   }
@@ -250,13 +253,15 @@ class Run {
     const started = performance.now();
     const step = state.step + 1;
     const learningRate = this.learningRate();
-    const { loss, correct } = await this.session!.run({
+    const { loss, correct, auxiliaryLoss } = await this.session!.run({
       ...this.lesson.feeds(batch, state.epoch),
       ...this.step!.scalars(step, learningRate),
       ...noiseFeeds(this.step!.noise, options.seed, step),
     });
     const value = Number(loss![0]);
     checkLoss(value, step, learningRate);
+    const adversarial = auxiliaryLoss === undefined ? {} : { adversarialLoss: Number(auxiliaryLoss[0]) };
+    checkLoss(adversarial.adversarialLoss ?? 0, step, learningRate);
     this.state = {
       ...state,
       step,
@@ -275,6 +280,7 @@ class Run {
       epoch: state.epoch + 1,
       learningRate,
       loss: value,
+      ...adversarial,
     });
     this.state = { ...this.state, metricsBytes };
   }

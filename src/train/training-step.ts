@@ -1,7 +1,17 @@
-import { type EfficientNet, efficientnet, isTrainable, normalized, parametersOf } from "../models/index.js";
-import { GraphBuilder } from "../onnx/index.js";
+import {
+  type EfficientNet,
+  efficientnet,
+  isTrainable,
+  parametersOf,
+  planes,
+  standardized,
+  type TrainingBehaviour,
+} from "../models/index.js";
+import { GraphBuilder, type Value } from "../onnx/index.js";
+import { adversarialPass, auxiliaryName, mainName, sharedParameters } from "./adversarial/index.js";
 import { frozenParts, layerFactor, partOfNetwork } from "./groups.js";
-import { optimizerOf, type TrainOptions } from "./options.js";
+import { crossEntropy, type LossOptions } from "./loss.js";
+import { attackOf, optimizerOf, type TrainOptions } from "./options.js";
 import { type StepGraph, stepGraph } from "./step.js";
 import { rowsOfStep } from "./student/options.js";
 
@@ -34,27 +44,24 @@ export function trainingStep(
   const labels = b.input("labels", "int32", [batchSize]);
   const frozen = frozenParts(arch, options.freeze);
   const isFrozen = (name: string): boolean => frozen.has(partOfNetwork(name));
-  const network = efficientnet(b, normalized(b, pixels, input), arch, {
-    classes: classes.length,
-    training: {
-      batchStatistics: (layer) => !isFrozen(layer),
-      dropout,
-      dropPath,
-      skips: (block) => !isFrozen(block),
-      batchNorm,
-    },
-  });
-  const ranks = new Map(parametersOf(arch, classes.length).map(({ name, shape }) => [name, shape.length]));
-  return stepGraph(b, network, [pixels], labels, (name) => tensors.get(name)!.data, {
-    optimizer: optimizerOf(options),
-    labelSmoothing,
-    statDecay,
-    accumulate,
-    trainable: (name) => isTrainable(name) && !isFrozen(name),
-    decays: (name) => ranks.get(name)! > 1,
-    rateFactor: layerFactor(arch, options.layerDecay),
-    clipNorm: options.clipNorm === 0 ? undefined : options.clipNorm,
-    average: options.averageDecay === 0 ? undefined : { decay: options.averageDecay },
+  const training: TrainingBehaviour = {
+    batchStatistics: (layer) => !isFrozen(layer),
+    dropout,
+    dropPath,
+    skips: (block) => !isFrozen(block),
+    batchNorm,
+  };
+  const parameter = sharedParameters(b);
+  const network = (x: Value, behaviour: TrainingBehaviour, named = (name: string): string => name) =>
+    efficientnet(b, standardized(b, x, input), arch, {
+      classes: classes.length,
+      training: behaviour,
+      parameter: (name, shape) => parameter(named(name), shape),
+    });
+  const x = planes(b, pixels);
+  const clean = network(x, training);
+  const wanted: LossOptions = {
+    classWeights,
     // Where a teacher has labelled pictures, their distributions are mixed before they come here.
     targets: taught ? b.input("targets", "float32", [batchSize, classes.length]) : undefined,
     mix:
@@ -64,6 +71,29 @@ export function trainingStep(
             share: b.input("share", "float32", [batchSize]),
           }
         : undefined,
-    classWeights,
+  };
+  const attack = attackOf(options);
+  const auxiliary =
+    attack &&
+    adversarialPass(b, x, {
+      attack,
+      training,
+      // A frozen part has one BatchNorm for all pictures.
+      network: (moved, behaviour) => network(moved, behaviour, (name) => (isFrozen(name) ? name : auxiliaryName(name))),
+      loss: (logits) => crossEntropy(b, logits, labels, labelSmoothing, wanted),
+    });
+  const ranks = new Map(parametersOf(arch, classes.length).map(({ name, shape }) => [name, shape.length]));
+  return stepGraph(b, clean, [pixels], labels, (name) => tensors.get(mainName(name))!.data, {
+    optimizer: optimizerOf(options),
+    labelSmoothing,
+    statDecay,
+    accumulate,
+    trainable: (name) => isTrainable(name) && !isFrozen(name),
+    decays: (name) => ranks.get(mainName(name))! > 1,
+    rateFactor: layerFactor(arch, options.layerDecay),
+    clipNorm: options.clipNorm === 0 ? undefined : options.clipNorm,
+    average: options.averageDecay === 0 ? undefined : { decay: options.averageDecay },
+    ...wanted,
+    auxiliary,
   });
 }
