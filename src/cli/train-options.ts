@@ -32,6 +32,7 @@ export interface TrainCommandOptions
   readonly cropRatio?: number;
   readonly exifOrientation?: boolean;
   readonly cacheMemory: number;
+  readonly selfCheck: boolean;
   /** Steps, or true for their usual number. */
   readonly findLr?: number | true;
 }

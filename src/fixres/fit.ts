@@ -3,8 +3,17 @@ import { type Accuracy, type Scored, scoreLogits, tally } from "../evaluate/inde
 import type { Model } from "../models/index.js";
 import type { TypedArray } from "../onnx/index.js";
 import type { Progress } from "../progress.js";
-import { type Program, runEach, type Session, type SessionOptions } from "../runtime/index.js";
-import { initialState, isKept, learningRateAt, type StepGraph, sgd } from "../train/index.js";
+import { type Program, runEach, type Session } from "../runtime/index.js";
+import {
+  type CheckedEngine,
+  checkDevice,
+  initialState,
+  isChecked,
+  isKept,
+  learningRateAt,
+  type StepGraph,
+  sgd,
+} from "../train/index.js";
 import type { FeatureBatch } from "./features/features.js";
 import type { TuneOptions } from "./options.js";
 import type { SolveReport } from "./solver/index.js";
@@ -26,7 +35,7 @@ export interface FitSoFar extends Omit<FitState, "tensors"> {
 }
 
 /** What a training of the top is given. */
-export interface FitOptions extends Pick<SessionOptions, "device" | "threads"> {
+export interface FitOptions extends CheckedEngine {
   readonly division: Division;
   readonly start: Model;
   readonly options: TuneOptions;
@@ -67,6 +76,7 @@ export async function fitBySgd(given: FitOptions): Promise<Fit> {
   const step = topStep(division, start, { optimizer, labelSmoothing });
   const session = await open(step.program);
   await session.setState(resumed?.tensors ?? initialState(step, optimizer, (name) => start.tensors.get(name)!.data));
+  if (isChecked(given)) await checkStep(session, step, given);
   const judge = await openJudge(given, new Set(step.state.filter((name) => !isKept(name))));
   const learningRate = (8 * options.baseLearningRate * batchSize) / 512;
   const losses = [...(resumed?.losses ?? [])];
@@ -90,6 +100,15 @@ export async function fitBySgd(given: FitOptions): Promise<Fit> {
     await given.keep?.({ losses, judged, tensors });
   }
   return { tensors: await tensors(), losses, judged, epochSeconds, solved: null };
+}
+
+/** Compares the step of the first batch with the CPU's. */
+async function checkStep(session: Session, step: StepGraph, given: FitOptions): Promise<void> {
+  const { device, threads, progress } = given;
+  for await (const { features, labels } of given.batches(1)) {
+    await checkDevice({ session, step, feeds: { ...features, labels }, device, threads, progress });
+    return;
+  }
 }
 
 /** One epoch. @returns its mean loss */

@@ -5,8 +5,8 @@ import { type Accuracy, type Scored, tally } from "../evaluate/index.js";
 import { type Model, modelFingerprint } from "../models/index.js";
 import type { TypedArray } from "../onnx/index.js";
 import { type Progress, silent } from "../progress.js";
-import { openSession, type Program, type Session, type SessionOptions } from "../runtime/index.js";
-import { sourceHash } from "../train/index.js";
+import { openSession, type Program, type Session } from "../runtime/index.js";
+import { type CheckedEngine, sourceHash } from "../train/index.js";
 import {
   type BatchOptions,
   CACHE_DEFAULTS,
@@ -25,7 +25,7 @@ import { type ProgressFile, progressFile } from "./progress-file.js";
 import { type Division, divided, freshTensors, statisticsProgram, topProgram } from "./top.js";
 
 /** What surrounds a tuning and does not change what it computes. */
-export interface TuningSurroundings extends Pick<SessionOptions, "device" | "threads"> {
+export interface TuningSurroundings extends CheckedEngine {
   /** Where a run that was stopped is found by the next; nowhere unless given. */
   readonly directory?: string;
   /** Where features are kept; `CACHE_DEFAULTS` unless given. */
@@ -230,7 +230,7 @@ export class Tuning {
     const file = this.progressFile(stage);
     const resumed = (await file?.resumed()) ?? null;
     if (resumed !== null) this.progress.note(`goes on after epoch ${resumed.losses.length}`);
-    const { device, threads, signal, cache = CACHE_DEFAULTS } = this.surroundings;
+    const { device, threads, selfCheck, signal, cache = CACHE_DEFAULTS } = this.surroundings;
     const { memoryBytes = CACHE_DEFAULTS.memoryBytes } = cache;
     const fitBy = options.solver === "lbfgs" ? fitBySolver : fitBySgd;
     return fitBy({
@@ -253,7 +253,7 @@ export class Tuning {
         await file?.keep(state);
       },
       task: stage === "choose" ? `${options.preprocessing.resolution} px, ` : "",
-      ...{ device, threads, signal, memoryBytes },
+      ...{ device, threads, selfCheck, signal, memoryBytes },
       progress: this.progress,
     });
   }

@@ -9,6 +9,7 @@ import { noiseFeeds } from "./noise.js";
 import { checkTrainOptions, optimizerOf, type TrainOptions } from "./options.js";
 import { batchFeeds, isMixed, trainingPictures } from "./pictures.js";
 import type { TrainSurroundings } from "./run.js";
+import { checkDevice } from "./self-check.js";
 import { initialState } from "./step.js";
 import { trainingStep } from "./training-step.js";
 
@@ -54,6 +55,7 @@ export async function findLearningRate(
     range = [1e-6, 10],
     device,
     threads,
+    selfCheck,
     cacheBytes = 2 ** 30,
     exifOrientation,
     signal,
@@ -94,10 +96,11 @@ export async function findLearningRate(
         signal,
       };
       for await (const batch of loadBatches(train, loading)) {
-        run++;
+        const fed = { ...batchFeeds(batch, ramp, epoch), ...noiseFeeds(step.noise, seed, ++run) };
+        if (run === 1)
+          await checkDevice({ session, step, feeds: fed, run: accumulate, device, threads, selfCheck, progress });
         const learningRate = range[0] * (range[1] / range[0]) ** (points.length / Math.max(steps - 1, 1));
-        const fed = { ...step.scalars(run, learningRate), ...noiseFeeds(step.noise, seed, run) };
-        losses.push(Number((await session.run({ ...batchFeeds(batch, ramp, epoch), ...fed })).loss![0]));
+        losses.push(Number((await session.run({ ...fed, ...step.scalars(run, learningRate) })).loss![0]));
         if (run % accumulate > 0) continue;
         points.push(nextPoint(points, learningRate, losses.splice(0)));
         task.advance(1, `loss ${points.at(-1)!.loss.toFixed(3)}`);

@@ -42,6 +42,16 @@ export { type Circumstances, resolvedOptions } from "./resolve.js";
 export { type EpochResult, type TrainResult, type TrainSurroundings, train } from "./run.js";
 export { sourceHash } from "./rundir.js";
 export { checkSchedule, learningRateAt, SCHEDULES, type Schedule, type ScheduleName } from "./schedule.js";
+export {
+  assertAgreement,
+  type CheckedEngine,
+  checkDevice,
+  compareSteps,
+  type Deviation,
+  isChecked,
+  STEP_TOLERANCE,
+  type StepTolerance,
+} from "./self-check.js";
 export { isOver, type Placed, placed } from "./standing.js";
 export { initialState, isKept, STAT_DECAY, type StepGraph, type StepOptions, slotName, stepGraph } from "./step.js";
 export { type TrainingStepOptions, trainingStep } from "./training-step.js";

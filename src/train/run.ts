@@ -12,7 +12,7 @@ import { type Evaluation, evaluate } from "../evaluate/index.js";
 import { percent } from "../format.js";
 import { type EfficientNet, saveModel } from "../models/index.js";
 import { type Progress, silent } from "../progress.js";
-import { openSession, type Session, type SessionOptions } from "../runtime/index.js";
+import { openSession, type Session, type Tensors } from "../runtime/index.js";
 import { FRESH, loadCheckpoint, type RunState, type StateTensors, saveCheckpoint } from "./checkpoint.js";
 import { weightsInLoss } from "./class-weights.js";
 import type { RunConfig } from "./config.js";
@@ -24,13 +24,14 @@ import { batchFeeds, isMixed, trainingPictures } from "./pictures.js";
 import { resolutionAt } from "./progressive.js";
 import { openRun, type RunDirectory, type RunFile, sourceHash } from "./rundir.js";
 import { learningRateAt } from "./schedule.js";
+import { type CheckedEngine, checkDevice } from "./self-check.js";
 import { isOver, placed } from "./standing.js";
 import { initialState, type StepGraph } from "./step.js";
 import { trainedModel } from "./trained-model.js";
 import { trainingStep } from "./training-step.js";
 
 /** A run's surroundings, none of which changes what it computes. */
-export interface TrainSurroundings extends Pick<SessionOptions, "device" | "threads"> {
+export interface TrainSurroundings extends CheckedEngine {
   /** Where the run is kept; a run that is there already goes on. */
   readonly directory: string;
   /** Kept with the run as `config.json`, so that it can be gone on with by its directory alone. */
@@ -114,6 +115,8 @@ class Run {
   private session: Session | null = null;
   private step: StepGraph | null = null;
   private resolution = 0;
+  /** Whether the session has not run yet. */
+  private isFresh = true;
   private state: RunState = FRESH;
   private readonly cache: PictureCache;
   private readonly progress: Progress;
@@ -199,6 +202,7 @@ class Run {
     await this.session.setState(state);
     this.step = step;
     this.resolution = resolution;
+    this.isFresh = true;
     if (options.earlierResolutions.length > 0)
       this.progress.note(`epoch ${this.state.epoch + 1}: crops of ${resolution} pixels`);
   }
@@ -251,11 +255,12 @@ class Run {
     const started = performance.now();
     const step = state.step + 1;
     const learningRate = this.learningRate();
-    const { loss, correct } = await this.session!.run({
+    const feeds = {
       ...batchFeeds(batch, options, state.epoch),
-      ...this.step!.scalars(step, learningRate),
       ...noiseFeeds(this.step!.noise, options.seed, step),
-    });
+    };
+    if (this.isFresh) await this.checkDevice(feeds);
+    const { loss, correct } = await this.session!.run({ ...feeds, ...this.step!.scalars(step, learningRate) });
     const value = Number(loss![0]);
     checkLoss(value, step, learningRate);
     this.state = {
@@ -278,6 +283,15 @@ class Run {
       loss: value,
     });
     this.state = { ...this.state, metricsBytes };
+  }
+
+  private async checkDevice(feeds: Tensors): Promise<void> {
+    const { session, step, surroundings, progress } = this;
+    await checkDevice({
+      ...surroundings,
+      ...{ session: session!, step: step!, feeds, run: this.options.accumulate, progress },
+    });
+    this.isFresh = false;
   }
 
   private learningRate(): number {
