@@ -33,6 +33,7 @@ export interface TrainCommandOptions
   readonly exifOrientation?: boolean;
   readonly cacheMemory: number;
   readonly selfCheck: boolean;
+  readonly recompute?: string;
   /** Steps, or true for their usual number. */
   readonly findLr?: number | true;
 }
@@ -173,6 +174,11 @@ const withChoice = (to: Command): Command =>
     .option("--patience <n>", "stop after so many epochs without a better one (default: never)", cli.nonNegativeInteger)
     .option("--keep <n>", "keep the models of the n best epochs (default: 0)", cli.nonNegativeInteger)
     .option("--find-lr [steps]", "try learning rates over so many steps, and train nothing (100)", cli.positiveInteger)
+    .option(
+      "--recompute <parts>",
+      "activations that are computed again for the gradients, and not kept: none, all, parts such as stem,blocks.0-3; or all where memory is short",
+      "auto",
+    )
     .option("--cache-memory <GiB>", "decoded pictures to keep in memory", cli.nonNegativeNumber, 1);
 
 /** Adds all that `train` takes. */

@@ -57,6 +57,7 @@ export const trainCommand = cli
       device: typed.device,
       threads: typed.threads,
       selfCheck: typed.selfCheck,
+      recompute: typed.recompute,
       cacheBytes: typed.cacheMemory * 2 ** 30,
       signal,
       progress,

@@ -1,7 +1,8 @@
 import { env, InferenceSession, Tensor } from "onnxruntime-node";
 import { RequestError } from "../errors.js";
 // Types alone: a session's thread would load all of it for nothing, for 50 ms.
-import type { Shape, TypedArray } from "../onnx/index.js";
+import type { DataType, Shape, TypedArray } from "../onnx/index.js";
+import { type Carried, inMemory, onGpu } from "./carried.js";
 import { checkSessionOptions, type SessionOptions } from "./options.js";
 import type { Program, Session, Tensors } from "./session.js";
 
@@ -18,10 +19,15 @@ interface Slot {
 export async function openLocalSession(program: Program, options: SessionOptions = {}): Promise<Session> {
   checkSessionOptions(options);
   const { device = "cpu", threads, profilePrefix, optimize = true } = options;
+  const { carried = {} } = program;
+  // Of the GPUs' providers it is the only one that the binding takes tensors of.
+  const staysOnGpu = device === "webgpu" && Object.keys(carried).length > 0;
+  const executionProviders = device === "cpu" ? ["cpu"] : [device, "cpu"];
   let inner: InferenceSession;
   try {
     inner = await InferenceSession.create(program.model, {
-      executionProviders: device === "cpu" ? ["cpu"] : [device, "cpu"],
+      executionProviders,
+      ...(staysOnGpu ? { preferredOutputLocation: locations(carried) } : {}),
       graphOptimizationLevel: optimize ? "all" : "disabled",
       ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
       ...(program.external === undefined ? {} : { externalData: [...program.external] }),
@@ -41,7 +47,23 @@ export async function openLocalSession(program: Program, options: SessionOptions
   } catch (error) {
     throw deviceError(device, error);
   }
-  return new LocalSession(inner, program.carried ?? {});
+  if (!staysOnGpu) return new LocalSession(inner, carried, inMemory(carried));
+  const reader = await InferenceSession.create(await identities(inner, carried), { executionProviders });
+  return new LocalSession(inner, carried, onGpu(carried, reader));
+}
+
+const locations = (carried: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.values(carried).map((output) => [output, "gpu-buffer" as const]));
+
+/** A model that gives what is carried as it is, under the names of the outputs. */
+async function identities({ inputMetadata }: InferenceSession, carried: Readonly<Record<string, string>>) {
+  const { GraphBuilder, serialize } = await import("../onnx/index.js");
+  const b = new GraphBuilder();
+  const inputs = [...slots(inputMetadata)].flatMap(([name, { type, shape }]) =>
+    Object.hasOwn(carried, name) ? [b.input(name, type as DataType, shape)] : [],
+  );
+  const outputs = Object.fromEntries(inputs.map((value) => [carried[value.name]!, b.op("Identity", [value])[0]!]));
+  return serialize({ name: "what is carried", inputs, outputs });
 }
 
 function deviceError(device: string, error: unknown): unknown {
@@ -71,49 +93,47 @@ class LocalSession implements Session {
   readonly inputs: Readonly<Record<string, Shape>>;
   readonly outputs: Readonly<Record<string, Shape>>;
   private readonly inputSlots: Map<string, Slot>;
-  /** Carried tensors twice: what the next run reads, and what it writes; the two change places after each run. */
-  private state: Record<string, Tensor> = {};
-  private next: Record<string, Tensor> = {};
 
   constructor(
     private readonly inner: InferenceSession,
-    private readonly carried: Readonly<Record<string, string>>,
+    private readonly carriedNames: Readonly<Record<string, string>>,
+    private readonly carried: Carried,
   ) {
     this.inputSlots = slots(inner.inputMetadata);
-    this.inputs = shapesOf(this.inputSlots, new Set(Object.keys(carried)));
-    this.outputs = shapesOf(slots(inner.outputMetadata), new Set(Object.values(carried)));
+    this.inputs = shapesOf(this.inputSlots, new Set(Object.keys(carriedNames)));
+    this.outputs = shapesOf(slots(inner.outputMetadata), new Set(Object.values(carriedNames)));
   }
 
   async run(feeds: Tensors, shapes: Readonly<Record<string, Shape>> = {}): Promise<Tensors> {
-    const all: Record<string, Tensor> = { ...this.state };
+    const all: Record<string, Tensor> = { ...this.carried.feeds };
     for (const [name, shape] of Object.entries(this.inputs)) {
       const data = feeds[name];
       if (data === undefined) throw new RequestError(`input "${name}" [${shape.join(", ")}] was not fed.`);
       all[name] = this.tensor(name, data, shapes[name]);
     }
-    const fetches: Record<string, Tensor | null> = {};
+    const fetches: Record<string, Tensor | null> = { ...this.carried.fetches };
     for (const name of Object.keys(this.outputs)) fetches[name] = null;
-    for (const [input, output] of Object.entries(this.carried)) fetches[output] = this.next[input] ?? null;
     const results = await this.inner.run(all, fetches);
-    [this.state, this.next] = [this.next, this.state];
+    this.carried.advance(results as Record<string, Tensor>);
     return Object.fromEntries(Object.keys(this.outputs).map((name) => [name, results[name]!.data as TypedArray]));
   }
 
   async setState(state: Tensors): Promise<void> {
     for (const [name, data] of Object.entries(state)) {
-      if (!Object.hasOwn(this.carried, name)) throw new RequestError(`"${name}" is not carried by this session.`);
-      this.state[name] = this.tensor(name, data.slice());
-      this.next[name] = this.tensor(name, data.slice());
+      if (!Object.hasOwn(this.carriedNames, name)) throw new RequestError(`"${name}" is not carried by this session.`);
+      this.carried.set(name, () => this.tensor(name, data.slice()));
     }
   }
 
   async getState(): Promise<Tensors> {
+    const state = await this.carried.read();
     return Object.fromEntries(
-      Object.keys(this.carried).map((name) => [name, (this.state[name]!.data as TypedArray).slice()]),
+      Object.keys(this.carriedNames).map((name) => [name, (state[name]!.data as TypedArray).slice()]),
     );
   }
 
   async dispose(): Promise<void> {
+    await this.carried.dispose();
     await this.inner.release();
   }
 

@@ -8,6 +8,7 @@ import { stepsPerEpoch } from "./length.js";
 import { noiseFeeds } from "./noise.js";
 import { checkTrainOptions, optimizerOf, type TrainOptions } from "./options.js";
 import { batchFeeds, isMixed, trainingPictures } from "./pictures.js";
+import { stepWithin } from "./recompute.js";
 import type { TrainSurroundings } from "./run.js";
 import { checkDevice } from "./self-check.js";
 import { initialState } from "./step.js";
@@ -56,6 +57,7 @@ export async function findLearningRate(
     device,
     threads,
     selfCheck,
+    recompute,
     cacheBytes = 2 ** 30,
     exifOrientation,
     signal,
@@ -68,11 +70,14 @@ export async function findLearningRate(
   // Updates may gather over as many epochs as they need: the ramp goes round the pictures.
   stepsPerEpoch(train, { ...ramp, accumulate: 1 });
   const batchNorm = device === undefined || device === "cpu" ? "operator" : "primitive";
-  const step = trainingStep(model, ramp, {
-    batchNorm,
-    mixed: isMixed(ramp),
-    classWeights: weightsInLoss(ramp, train),
-  });
+  const build = (parts?: (part: string) => boolean) =>
+    trainingStep(model, ramp, {
+      batchNorm,
+      mixed: isMixed(ramp),
+      classWeights: weightsInLoss(ramp, train),
+      recompute: parts,
+    });
+  const step = stepWithin(build, model.arch, { recompute, device }, progress);
   const session = await openSession(step.program, { device, threads });
   const task = progress.start("learning rates", steps, "updates");
   const losses: number[] = [];

@@ -38,6 +38,7 @@ export {
 export { resolutionAt } from "./progressive.js";
 export { recipe } from "./recipe-file.js";
 export { type NamedRecipe, RECIPE_NAMES, RECIPES, type Recipe } from "./recipes.js";
+export { keptBytes, type RecomputeOptions, stepWithin } from "./recompute.js";
 export { type Circumstances, resolvedOptions } from "./resolve.js";
 export { type EpochResult, type TrainResult, type TrainSurroundings, train } from "./run.js";
 export { sourceHash } from "./rundir.js";

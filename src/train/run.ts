@@ -22,6 +22,7 @@ import { noiseFeeds } from "./noise.js";
 import { checkTrainOptions, optimizerOf, type TrainOptions } from "./options.js";
 import { batchFeeds, isMixed, trainingPictures } from "./pictures.js";
 import { resolutionAt } from "./progressive.js";
+import { type RecomputeOptions, recomputedParts, stepWithin } from "./recompute.js";
 import { openRun, type RunDirectory, type RunFile, sourceHash } from "./rundir.js";
 import { learningRateAt } from "./schedule.js";
 import { type CheckedEngine, checkDevice } from "./self-check.js";
@@ -31,7 +32,7 @@ import { trainedModel } from "./trained-model.js";
 import { trainingStep } from "./training-step.js";
 
 /** A run's surroundings, none of which changes what it computes. */
-export interface TrainSurroundings extends CheckedEngine {
+export interface TrainSurroundings extends CheckedEngine, RecomputeOptions {
   /** Where the run is kept; a run that is there already goes on. */
   readonly directory: string;
   /** Kept with the run as `config.json`, so that it can be gone on with by its directory alone. */
@@ -87,6 +88,8 @@ export async function train(
   const resolved = checkTrainOptions(options);
   const steps = stepsPerEpoch(data.train, resolved);
   const { arch, classes, provenance } = model;
+  // Before there is a directory.
+  recomputedParts(arch, surroundings.recompute ?? "auto");
   const file: RunFile = {
     format: "fixres-run-1",
     arch: arch.name,
@@ -190,12 +193,15 @@ class Run {
     if (resolution === this.resolution) return;
     const { model, options, data, surroundings } = this;
     const { device, threads } = surroundings;
-    const step = trainingStep(model, options, {
-      resolution,
-      batchNorm: device === undefined || device === "cpu" ? "operator" : "primitive",
-      mixed: isMixed(options),
-      classWeights: weightsInLoss(options, data.train),
-    });
+    const build = (recompute?: (part: string) => boolean) =>
+      trainingStep(model, options, {
+        resolution,
+        batchNorm: device === undefined || device === "cpu" ? "operator" : "primitive",
+        mixed: isMixed(options),
+        classWeights: weightsInLoss(options, data.train),
+        recompute,
+      });
+    const step = stepWithin(build, model.arch, surroundings, this.progress);
     const state = start === undefined ? await this.session!.getState() : start(step);
     await this.session?.dispose();
     this.session = await openSession(step.program, { device, threads });

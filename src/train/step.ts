@@ -33,6 +33,8 @@ export interface StepOptions extends LossOptions {
   readonly clipNorm?: number;
   /** Runs whose mean gradient makes one update; 1 unless given. */
   readonly accumulate?: number;
+  /** Parts of the network whose inner activations are computed again for the gradients, and not kept; none unless given. */
+  readonly recompute?: (part: string) => boolean;
   /** Keeps the moving average of all that moves; none unless given. */
   readonly average?: AverageOptions;
 }
@@ -69,13 +71,22 @@ type Next = Map<Value, Value>;
  */
 export function stepGraph(
   b: GraphBuilder,
-  network: Pick<Network, "logits" | "statistics" | "noise">,
+  network: Pick<Network, "logits" | "statistics" | "noise"> & Partial<Pick<Network, "parts">>,
   inputs: readonly Value[],
   labels: Value,
   weights: (parameter: string) => TypedArray,
   options: StepOptions,
 ): StepGraph {
-  const { optimizer, labelSmoothing, trainable, statDecay = STAT_DECAY, mix, accumulate = 1, average } = options;
+  const {
+    optimizer,
+    labelSmoothing,
+    trainable,
+    statDecay = STAT_DECAY,
+    mix,
+    accumulate = 1,
+    average,
+    recompute,
+  } = options;
   const loss = crossEntropy(b, network.logits, labels, labelSmoothing, options);
   const parameters = parametersFor([loss]);
   const statistics = runningStatistics(b, network.statistics, statDecay);
@@ -90,7 +101,9 @@ export function stepGraph(
   const scalars = Object.fromEntries(
     Object.keys(feeds(accumulate, 1)).map((name) => [name, b.input(`step/${name}`, "float32", [])]),
   );
-  const next: Next = new Map(updates(b, trained, gradients(b, loss, trained), scalars, options));
+  const recomputed = recompute === undefined ? [] : (network.parts ?? []).filter(({ name }) => recompute(name));
+  const grads = gradients(b, loss, trained, undefined, recomputed);
+  const next: Next = new Map(updates(b, trained, grads, scalars, options));
   for (const [statistic, value] of statistics) next.set(statistic, value);
   if (average) for (const [old, value] of [...next]) follow(b, next, old, value, scalars.averageShare!);
 

@@ -12,6 +12,8 @@ export interface TrainingStepOptions {
   readonly resolution?: number;
   /** Whether pictures have a second label, fed as `otherLabels`, and `share`, the first one's part. */
   readonly mixed?: boolean;
+  /** Parts whose activations are computed again for the gradients: `stem`, `blocks.2.1`, `head`; none unless given. */
+  readonly recompute?: (part: string) => boolean;
   /** A factor a class in the loss; none unless given. */
   readonly classWeights?: readonly number[];
 }
@@ -20,7 +22,13 @@ export interface TrainingStepOptions {
 export function trainingStep(
   { arch, classes, input, tensors }: Pick<EfficientNet, "arch" | "classes" | "input" | "tensors">,
   options: TrainOptions,
-  { batchNorm = "operator", resolution = options.resolution, mixed = false, classWeights }: TrainingStepOptions = {},
+  {
+    batchNorm = "operator",
+    resolution = options.resolution,
+    mixed = false,
+    classWeights,
+    recompute,
+  }: TrainingStepOptions = {},
 ): StepGraph {
   const b = new GraphBuilder();
   const { batchSize, dropout, dropPath, labelSmoothing, statDecay, accumulate } = options;
@@ -56,5 +64,6 @@ export function trainingStep(
         }
       : undefined,
     classWeights,
+    recompute,
   });
 }
