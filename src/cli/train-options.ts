@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { FILTERS, SAMPLINGS } from "../data/index.js";
+import { PRECISIONS } from "../models/index.js";
 import {
   CLASS_WEIGHTS,
   checkTrainOptions,
@@ -147,6 +148,12 @@ const withOptimizer = (to: Command): Command =>
     .option("--weight-decay <d>", "weight decay, not on norms and biases (default: 1e-5)", cli.nonNegativeNumber)
     .option("--clip-norm <c>", "largest norm of all gradients together (default: no bound)", cli.nonNegativeNumber)
     .option("--accumulate <k>", "batches whose mean gradient makes an update (default: 1)", cli.positiveInteger)
+    .addOption(
+      new Option(
+        "--precision <name>",
+        "mixed: activations in float16, parameters and sums in float32 (default: float32)",
+      ).choices(PRECISIONS),
+    )
     .option("--freeze <parts>", "what stays as it is: stem, blocks.0-3, blocks.2.1, head; by commas", names)
     .option("--layer-decay <f>", "factor of the learning rate from each block to the one before (default: 1)", share);
 

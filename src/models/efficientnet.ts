@@ -61,7 +61,7 @@ function fromTrunk(layers: Layers, trunk: Value, classes: number): Omit<Network,
   const features = headFeatures(layers.arch);
   const pooled = b.scope("head", () => {
     const head = layers.activation(layers.pointwiseNorm(trunk, "conv_head", features, "bn2"));
-    return b.op("Flatten", [b.globalAveragePool(head)], { axis: 1 })[0]!;
+    return b.op("Flatten", [layers.globalAveragePool(head)], { axis: 1 })[0]!;
   });
   return { logits: classifier(layers, pooled, classes), pooled, statistics, noise };
 }

@@ -40,7 +40,7 @@ export { type Imported, type ImportOptions, importModel } from "./import.js";
 export { inferenceGraph, inferenceProgram, possibleBatch, usualBatch, weightsOf, withWeights } from "./inference.js";
 export { initialTensor, initialWeights, isTrainable, parametersOf } from "./initialize.js";
 export { type Inspection, inspectModel, type Part } from "./inspect.js";
-export type { BatchStatistics, Noise, TrainingBehaviour } from "./layers.js";
+export { type BatchStatistics, type Noise, PRECISIONS, type Precision, type TrainingBehaviour } from "./layers.js";
 export { SCHEMES, type SchemeName } from "./names.js";
 export { isOnnxNetwork, type OnnxInput, type OnnxNetwork } from "./onnx-network.js";
 export { IMAGENET_NORMALIZATION, type Normalization, normalized, type Size } from "./preprocess.js";

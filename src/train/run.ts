@@ -16,7 +16,7 @@ import { openSession, type Session, type Tensors } from "../runtime/index.js";
 import { FRESH, loadCheckpoint, type RunState, type StateTensors, saveCheckpoint } from "./checkpoint.js";
 import { weightsInLoss } from "./class-weights.js";
 import type { RunConfig } from "./config.js";
-import { checkFinite, checkLoss, diverged } from "./finite.js";
+import { checkFinite, checkLoss, checkLossScale, diverged } from "./finite.js";
 import { stepsPerEpoch } from "./length.js";
 import { noiseFeeds } from "./noise.js";
 import { checkTrainOptions, optimizerOf, type TrainOptions } from "./options.js";
@@ -266,9 +266,14 @@ class Run {
       ...noiseFeeds(this.step!.noise, options.seed, step),
     };
     if (this.isFresh) await this.checkDevice(feeds);
-    const { loss, correct } = await this.session!.run({ ...feeds, ...this.step!.scalars(step, learningRate) });
+    const { loss, correct, lossScale } = await this.session!.run({
+      ...feeds,
+      ...this.step!.scalars(step, learningRate),
+    });
     const value = Number(loss![0]);
     checkLoss(value, step, learningRate);
+    const scaling = lossScale === undefined ? {} : { lossScale: Number(lossScale[0]) };
+    checkLossScale(scaling.lossScale, step, learningRate);
     this.state = {
       ...state,
       step,
@@ -287,6 +292,7 @@ class Run {
       epoch: state.epoch + 1,
       learningRate,
       loss: value,
+      ...scaling,
     });
     this.state = { ...this.state, metricsBytes };
   }

@@ -31,7 +31,7 @@ export function trainingStep(
   }: TrainingStepOptions = {},
 ): StepGraph {
   const b = new GraphBuilder();
-  const { batchSize, dropout, dropPath, labelSmoothing, statDecay, accumulate } = options;
+  const { batchSize, dropout, dropPath, labelSmoothing, statDecay, accumulate, precision } = options;
   const pixels = b.input("pixels", "uint8", [batchSize, resolution, resolution, 3]);
   const labels = b.input("labels", "int32", [batchSize]);
   const frozen = frozenParts(arch, options.freeze);
@@ -44,6 +44,7 @@ export function trainingStep(
       dropPath,
       skips: (block) => !isFrozen(block),
       batchNorm,
+      precision,
     },
   });
   const ranks = new Map(parametersOf(arch, classes.length).map(({ name, shape }) => [name, shape.length]));
@@ -52,6 +53,7 @@ export function trainingStep(
     labelSmoothing,
     statDecay,
     accumulate,
+    scaleLoss: precision === "mixed",
     trainable: (name) => isTrainable(name) && !isFrozen(name),
     decays: (name) => ranks.get(name)! > 1,
     rateFactor: layerFactor(arch, options.layerDecay),
