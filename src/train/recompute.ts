@@ -19,7 +19,7 @@ export interface RecomputeOptions {
   readonly recompute?: string;
 }
 
-/** Share of the memory that activations may take; gradients, and what the engine's arena leaves unused, come to as much again. */
+/** Share of the memory that activations may take: gradients, and what the engine's arena leaves unused, come to half as much beside. */
 const MOST = 0.5;
 
 /** A step graph that keeps as many activations as it may. @param build - writes it, with the parts that are computed again */
