@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { RequestError } from "../errors.js";
 import { architecture, freshModel } from "../models/index.js";
-import { edited } from "../onnx/proto.testing.js";
+import { decodeModel, withValues } from "../onnx/index.js";
 import { openSession, type Session, type SessionOptions } from "../runtime/index.js";
 import {
   checkDevice,
@@ -100,14 +100,14 @@ it.each<[string, (name: string, value: number) => boolean, number, RegExp]>([
   ["an epsilon", (name, value) => name.startsWith("stem/") && near(value, 1e-5), Number.NaN, /the loss differs by NaN/],
 ])("a step in which %s is another is refused", async (_, isIt, factor, message) => {
   const step = stepOf();
-  const damaged = edited(step.program.model, (proto) => {
-    const constants = proto.graph!.node.flatMap(({ opType, output, attribute }) =>
-      opType === "Constant" && attribute[0]!.t!.rawData.length === 4 ? [[output[0]!, attribute[0]!.t!] as const] : [],
-    );
-    const value = (data: Uint8Array): number => Buffer.from(data).readFloatLE();
-    const [, tensor] = constants.find(([name, { rawData }]) => isIt(name, value(rawData)))!;
-    tensor.rawData = new Uint8Array(Float32Array.of(value(tensor.rawData) * factor).buffer);
-  });
+  const file = decodeModel(step.program.model);
+  const constants = file.graph.node.flatMap(({ opType, output, attribute }) =>
+    opType === "Constant" && attribute[0]!.t!.rawData.length === 4 ? [[output[0]!, attribute[0]!.t!] as const] : [],
+  );
+  const value = (data: Uint8Array): number => Buffer.from(data).readFloatLE();
+  const [, tensor] = constants.find(([name, { rawData }]) => isIt(name, value(rawData)))!;
+  tensor.rawData = new Uint8Array(Float32Array.of(value(tensor.rawData) * factor).buffer);
+  const damaged = withValues(file, new Map(), {});
   const refused = onStandIn({ ...step.program, model: damaged }, {}, (session) => checked(session, step));
   await expect(refused).rejects.toThrow(RequestError);
   await expect(refused).rejects.toThrow(message);
