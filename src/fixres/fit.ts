@@ -1,19 +1,12 @@
 import { FailedError, RequestError } from "../errors.js";
-import { type Accuracy, type Scored, scoreLogits, tally } from "../evaluate/index.js";
+import type { Scored } from "../evaluate/index.js";
+import { type Accuracy, scoreLogits, tally } from "../evaluate/pure.js";
 import type { Model } from "../models/index.js";
 import type { TypedArray } from "../onnx/index.js";
 import type { Progress } from "../progress.js";
-import { type Program, runEach, type Session } from "../runtime/index.js";
-import {
-  type CheckedEngine,
-  checkDevice,
-  initialState,
-  isChecked,
-  isKept,
-  learningRateAt,
-  type StepGraph,
-  sgd,
-} from "../train/index.js";
+import type { SessionOptions } from "../runtime/index.js";
+import { type Program, runEach, type Session, type Tensors } from "../runtime/pure.js";
+import { initialState, isKept, learningRateAt, type StepGraph, sgd } from "../train/pure.js";
 import type { FeatureBatch } from "./features/features.js";
 import type { TuneOptions } from "./options.js";
 import type { SolveReport } from "./solver/index.js";
@@ -35,7 +28,7 @@ export interface FitSoFar extends Omit<FitState, "tensors"> {
 }
 
 /** What a training of the top is given. */
-export interface FitOptions extends CheckedEngine {
+export interface FitOptions extends Pick<SessionOptions, "device" | "threads"> {
   readonly division: Division;
   readonly start: Model;
   readonly options: TuneOptions;
@@ -49,6 +42,8 @@ export interface FitOptions extends CheckedEngine {
   readonly judges?: { readonly division: Division; readonly batches: () => AsyncIterable<FeatureBatch> };
   /** Opens a session, which whoever gave this disposes of. */
   readonly open: (program: Program) => Promise<Session>;
+  /** Says whether the session can be trusted with the step, before the first one; throws where it cannot. */
+  readonly check?: (session: Session, step: StepGraph, feeds: Tensors) => Promise<void>;
   /** Where an earlier run has ended. */
   readonly resumed?: FitState;
   /** Called after each epoch. */
@@ -76,7 +71,7 @@ export async function fitBySgd(given: FitOptions): Promise<Fit> {
   const step = topStep(division, start, { optimizer, labelSmoothing });
   const session = await open(step.program);
   await session.setState(resumed?.tensors ?? initialState(step, optimizer, (name) => start.tensors.get(name)!.data));
-  if (isChecked(given)) await checkStep(session, step, given);
+  if (given.check !== undefined) await checkStep(session, step, given, given.check);
   const judge = await openJudge(given, new Set(step.state.filter((name) => !isKept(name))));
   const learningRate = (8 * options.baseLearningRate * batchSize) / 512;
   const losses = [...(resumed?.losses ?? [])];
@@ -102,11 +97,15 @@ export async function fitBySgd(given: FitOptions): Promise<Fit> {
   return { tensors: await tensors(), losses, judged, epochSeconds, solved: null };
 }
 
-/** Compares the step of the first batch with the CPU's. */
-async function checkStep(session: Session, step: StepGraph, given: FitOptions): Promise<void> {
-  const { device, threads, progress } = given;
+/** Checks the step of the first batch. */
+async function checkStep(
+  session: Session,
+  step: StepGraph,
+  given: FitOptions,
+  check: NonNullable<FitOptions["check"]>,
+): Promise<void> {
   for await (const { features, labels } of given.batches(1)) {
-    await checkDevice({ session, step, feeds: { ...features, labels }, device, threads, progress });
+    await check(session, step, { ...features, labels });
     return;
   }
 }

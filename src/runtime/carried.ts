@@ -20,8 +20,11 @@ export interface Carried {
   dispose(): Promise<void>;
 }
 
-/** @param names - input to output that replaces it */
-export function inMemory(names: Readonly<Record<string, string>>): Carried {
+/**
+ * @param names - input to output that replaces it
+ * @param reuses - whether a run writes into tensors that it is given; else its results are new ones, and become what the next run reads
+ */
+export function inMemory(names: Readonly<Record<string, string>>, reuses: boolean): Carried {
   let [state, next]: [Tensors, Tensors] = [{}, {}];
   return {
     get feeds() {
@@ -30,12 +33,13 @@ export function inMemory(names: Readonly<Record<string, string>>): Carried {
     get fetches() {
       return Object.fromEntries(Object.entries(names).map(([input, output]) => [output, next[input] ?? null]));
     },
-    advance() {
-      [state, next] = [next, state];
+    advance(results) {
+      if (reuses) [state, next] = [next, state];
+      else for (const [input, output] of Object.entries(names)) state[input] = results[output]!;
     },
     set(name, make) {
       state[name] = make();
-      next[name] = make();
+      if (reuses) next[name] = make();
     },
     read: async () => state,
     dispose: async () => {},

@@ -86,6 +86,7 @@ export function stepGraph(
     trainable,
     statDecay = STAT_DECAY,
     mix,
+    targets,
     accumulate = 1,
     average,
     recompute,
@@ -119,7 +120,7 @@ export function stepGraph(
   const graph = withoutExpands({
     name: "training step",
     inputs: [
-      ...[...inputs, labels, ...(mix ? [mix.otherLabels, mix.share] : [])],
+      ...[...inputs, labels, ...(mix ? [mix.otherLabels, mix.share] : []), ...(targets ? [targets] : [])],
       ...[...network.noise.map(({ input }) => input), ...Object.values(scalars)],
       ...[...next.keys()].filter(({ source }) => source.kind === "input"),
     ],
