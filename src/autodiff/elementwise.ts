@@ -108,8 +108,13 @@ export const ELEMENTWISE_RULES: Readonly<Record<string, Rule>> = {
   Softplus: unary((b, dy, x) => b.mul(dy, b.sigmoid(x))),
   Clip: (b, node, dys) => {
     const { x, y, dy } = parts(node, dys);
+    const zero = b.scalar(0, dy.type);
     // Inside the bounds the value is unchanged; outside it is a constant.
-    return [b.where(b.equal(x, y), dy, b.scalar(0, dy.type)), null, null];
+    if (x.type !== "float16") return [b.where(b.equal(x, y), dy, zero), null, null];
+    // Of float16 the engine may compare an operand that it has left unrounded, which equals nothing.
+    const [, least, most] = node.inputs;
+    const above = least ? b.where(b.greater(least, x), zero, dy) : dy;
+    return [most ? b.where(b.greater(x, most), zero, above) : above, null, null];
   },
   Add: binary(
     (_, dy) => dy,

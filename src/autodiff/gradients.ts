@@ -4,6 +4,7 @@ import { ELEMENTWISE_RULES } from "./elementwise.js";
 import { LAYOUT_RULES } from "./layout.js";
 import { LINEAR_RULES } from "./linear.js";
 import { NORMALIZATION_RULES } from "./normalization.js";
+import { recomputation, type Segment } from "./recompute.js";
 import { REDUCTION_RULES } from "./reduce.js";
 import type { Rule } from "./rule.js";
 
@@ -25,11 +26,18 @@ export const RULES: Readonly<Record<string, Rule>> = {
  * @param y - the loss, one element; of any shape if `dy` is given
  * @param wrt - values to differentiate by
  * @param dy - the cotangent of `y`, of its shape; 1 unless given
+ * @param recomputed - parts of the graph whose inner values are computed again, and not kept until their gradients need them
  * @returns for each of `wrt` the gradient, of its shape; zeros where `y` does not depend on it
  * @throws {UnsupportedOperatorError} where an operator on the way has no rule
  * @throws {ShapeError} where `y` has several elements and no `dy` was given
  */
-export function gradients(b: GraphBuilder, y: Value, wrt: readonly Value[], dy?: Value): Value[] {
+export function gradients(
+  b: GraphBuilder,
+  y: Value,
+  wrt: readonly Value[],
+  dy?: Value,
+  recomputed: readonly Segment[] = [],
+): Value[] {
   if (dy === undefined && elements(y.shape) !== 1) {
     throw new ShapeError(
       `gradients: "${y.name}" ${showShape(y.shape)} is no scalar; reduce it first, or give its cotangent as dy.`,
@@ -43,6 +51,7 @@ export function gradients(b: GraphBuilder, y: Value, wrt: readonly Value[], dy?:
   const nodes = nodesFor([y]);
   const asked = new Set(wrt);
   const needed = reaching(nodes, asked);
+  const recompute = recomputation(b, recomputed, asked);
   const cotangents = new Map<Value, Value>([[y, dy ?? b.expand(b.scalar(1, y.type), y.shape)]]);
   const accumulate = (value: Value, cotangent: Value): void => {
     const sum = cotangents.get(value);
@@ -54,7 +63,8 @@ export function gradients(b: GraphBuilder, y: Value, wrt: readonly Value[], dy?:
       const wanted = node.inputs.map((input) => input !== null && needed.has(input));
       const incoming = node.outputs.map((output) => cotangents.get(output) ?? null);
       if (!wanted.includes(true) || incoming.every((cotangent) => cotangent === null)) continue;
-      ruleFor(node)(b, node, incoming, wanted, asked).forEach((cotangent, i) => {
+      const subject = recompute.again(node, incoming.find((cotangent) => cotangent !== null)!);
+      ruleFor(node)(b, subject, incoming, wanted, recompute.asked).forEach((cotangent, i) => {
         const input = node.inputs[i];
         if (cotangent !== null && input && wanted[i]) accumulate(input, checked(node, i, input, cotangent));
       });

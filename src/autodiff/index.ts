@@ -6,4 +6,5 @@
  */
 export { pixelProducts } from "./convolution.js";
 export { gradients, RULES } from "./gradients.js";
+export type { Segment } from "./recompute.js";
 export type { Rule } from "./rule.js";

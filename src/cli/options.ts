@@ -99,6 +99,10 @@ export function withEngine(to: Command): Command {
     );
 }
 
+/** What a command that trains on another device than the CPU may leave out. */
+export const withSelfCheck = (to: Command): Command =>
+  to.option("--no-self-check", "do not compare a first step on another device with the CPU's");
+
 /** The preprocessing options, each of which goes before what the model says. */
 export interface PreprocessingOptions extends Partial<Omit<TestPreprocessing, "mean">> {
   readonly mean?: readonly number[];

@@ -48,7 +48,7 @@ export async function sweepTuned(
     CandidateOptions & { readonly resolutions: readonly number[]; readonly tune: TuneModeName | true },
 ): Promise<void> {
   const { progress, signal } = cli.surroundings();
-  const { resolutions, device, threads, out } = options;
+  const { resolutions, device, threads, selfCheck, out } = options;
   const mode = options.tune === true ? USUAL : options.tune;
   const model = await cli.openModel(directory, options, progress);
   const data = await openSplits(options.data, { ...options, classes: expectedClasses(model) });
@@ -64,7 +64,7 @@ export async function sweepTuned(
       ),
     ),
   );
-  const surroundings = { device, threads, cache: cacheOf(options), signal, progress };
+  const surroundings = { device, threads, selfCheck, cache: cacheOf(options), signal, progress };
   const limits = { latency: options.maxLatency, macs: options.maxMacs && options.maxMacs * 1e9 };
   const { candidates: rows, best } = await choose(model, data, candidates, limits, surroundings);
   const tuned =

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { FILTERS, SAMPLINGS } from "../data/index.js";
+import { PRECISIONS } from "../models/index.js";
 import {
   BALANCES,
   CLASS_WEIGHTS,
@@ -35,6 +36,8 @@ export interface TrainCommandOptions
   readonly cropRatio?: number;
   readonly exifOrientation?: boolean;
   readonly cacheMemory: number;
+  readonly selfCheck: boolean;
+  readonly recompute?: string;
   readonly teacher?: string;
   readonly labelFile?: string;
   readonly unlabelled?: string;
@@ -153,6 +156,12 @@ const withOptimizer = (to: Command): Command =>
     .option("--weight-decay <d>", "weight decay, not on norms and biases (default: 1e-5)", cli.nonNegativeNumber)
     .option("--clip-norm <c>", "largest norm of all gradients together (default: no bound)", cli.nonNegativeNumber)
     .option("--accumulate <k>", "batches whose mean gradient makes an update (default: 1)", cli.positiveInteger)
+    .addOption(
+      new Option(
+        "--precision <name>",
+        "mixed: activations in float16, parameters and sums in float32 (default: float32)",
+      ).choices(PRECISIONS),
+    )
     .option("--freeze <parts>", "what stays as it is: stem, blocks.0-3, blocks.2.1, head; by commas", names)
     .option("--layer-decay <f>", "factor of the learning rate from each block to the one before (default: 1)", share);
 
@@ -197,6 +206,11 @@ const withChoice = (to: Command): Command =>
     .option("--patience <n>", "stop after so many epochs without a better one (default: never)", cli.nonNegativeInteger)
     .option("--keep <n>", "keep the models of the n best epochs (default: 0)", cli.nonNegativeInteger)
     .option("--find-lr [steps]", "try learning rates over so many steps, and train nothing (100)", cli.positiveInteger)
+    .option(
+      "--recompute <parts>",
+      "activations that are computed again for the gradients, and not kept: none, all, parts such as stem,blocks.0-3; or all where memory is short",
+      "auto",
+    )
     .option("--cache-memory <GiB>", "decoded pictures to keep in memory", cli.nonNegativeNumber, 1);
 
 const withStudents = (to: Command): Command =>

@@ -43,7 +43,7 @@ const base = cli.command("train", "Train a network from scratch, or on from a mo
 ]);
 
 export const trainCommand = cli
-  .withExifOrientation(cli.withEngine(withTrainOptions(base)))
+  .withExifOrientation(cli.withSelfCheck(cli.withEngine(withTrainOptions(base))))
   .action(async (name: string | undefined, typed: TrainCommandOptions, command: Command) => {
     const { progress, signal } = cli.surroundings();
     const config = await earlierConfig(typed);
@@ -63,6 +63,8 @@ export const trainCommand = cli
     const surroundings = {
       device: typed.device,
       threads: typed.threads,
+      selfCheck: typed.selfCheck,
+      recompute: typed.recompute,
       cacheBytes: typed.cacheMemory * 2 ** 30,
       signal,
       progress,

@@ -24,6 +24,7 @@ export interface TuneCommandOptions
   readonly epochs?: number;
   readonly baseLearningRate?: number;
   readonly onBadImage: OnBadImage;
+  readonly selfCheck?: boolean;
 }
 
 const modes = [
@@ -49,7 +50,8 @@ export const TUNED = `what is trained (${modes.join("; ")})`;
 
 /** Options of every command that tunes, but for `--tune` and `--recipe`. @param selectOn - what may choose, the default first */
 export const withTuning = (to: Command, selectOn: readonly SelectOn[]): Command =>
-  to
+  cli
+    .withSelfCheck(to)
     .option(
       "--views <k>",
       "draws of test+ that are kept and take turns; 0 draws anew in each epoch",
@@ -122,8 +124,13 @@ export async function openTuning(path: string, options: TuningOptions) {
   const tuning = tuneOptions(options, preprocessing, data.train.samples.length);
   if (options.solver === "lbfgs" && (options.epochs ?? options.baseLearningRate) !== undefined)
     progress.note("the solver lbfgs has neither epochs nor a learning rate; those that are given are not used");
-  const { device, threads } = options;
-  return { model, data, tuning, surroundings: { device, threads, cache: cacheOf(options), signal, progress } };
+  const { device, threads, selfCheck } = options;
+  return {
+    model,
+    data,
+    tuning,
+    surroundings: { device, threads, selfCheck, cache: cacheOf(options), signal, progress },
+  };
 }
 
 /** The options of a tuning. @param pictures - training pictures, which a batch cannot be more than */

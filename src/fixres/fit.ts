@@ -5,7 +5,7 @@ import type { Model } from "../models/index.js";
 import type { TypedArray } from "../onnx/index.js";
 import type { Progress } from "../progress.js";
 import type { SessionOptions } from "../runtime/index.js";
-import { type Program, runEach, type Session } from "../runtime/pure.js";
+import { type Program, runEach, type Session, type Tensors } from "../runtime/pure.js";
 import { initialState, isKept, learningRateAt, type StepGraph, sgd } from "../train/pure.js";
 import type { FeatureBatch } from "./features/features.js";
 import type { TuneOptions } from "./options.js";
@@ -42,6 +42,8 @@ export interface FitOptions extends Pick<SessionOptions, "device" | "threads"> {
   readonly judges?: { readonly division: Division; readonly batches: () => AsyncIterable<FeatureBatch> };
   /** Opens a session, which whoever gave this disposes of. */
   readonly open: (program: Program) => Promise<Session>;
+  /** Says whether the session can be trusted with the step, before the first one; throws where it cannot. */
+  readonly check?: (session: Session, step: StepGraph, feeds: Tensors) => Promise<void>;
   /** Where an earlier run has ended. */
   readonly resumed?: FitState;
   /** Called after each epoch. */
@@ -69,6 +71,7 @@ export async function fitBySgd(given: FitOptions): Promise<Fit> {
   const step = topStep(division, start, { optimizer, labelSmoothing });
   const session = await open(step.program);
   await session.setState(resumed?.tensors ?? initialState(step, optimizer, (name) => start.tensors.get(name)!.data));
+  if (given.check !== undefined) await checkStep(session, step, given, given.check);
   const judge = await openJudge(given, new Set(step.state.filter((name) => !isKept(name))));
   const learningRate = (8 * options.baseLearningRate * batchSize) / 512;
   const losses = [...(resumed?.losses ?? [])];
@@ -92,6 +95,19 @@ export async function fitBySgd(given: FitOptions): Promise<Fit> {
     await given.keep?.({ losses, judged, tensors });
   }
   return { tensors: await tensors(), losses, judged, epochSeconds, solved: null };
+}
+
+/** Checks the step of the first batch. */
+async function checkStep(
+  session: Session,
+  step: StepGraph,
+  given: FitOptions,
+  check: NonNullable<FitOptions["check"]>,
+): Promise<void> {
+  for await (const { features, labels } of given.batches(1)) {
+    await check(session, step, { ...features, labels });
+    return;
+  }
 }
 
 /** One epoch. @returns its mean loss */

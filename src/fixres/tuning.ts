@@ -4,8 +4,8 @@ import { orderOf, type Source, type Splits } from "../data/index.js";
 import { type Accuracy, type Scored, tally } from "../evaluate/index.js";
 import { type Model, modelFingerprint } from "../models/index.js";
 import { type Progress, silent } from "../progress.js";
-import { openSession, type Program, type Session, type SessionOptions } from "../runtime/index.js";
-import { sourceHash } from "../train/index.js";
+import { openSession, type Program, type Session } from "../runtime/index.js";
+import { type CheckedEngine, checkDevice, isChecked, sourceHash } from "../train/index.js";
 import {
   type BatchOptions,
   CACHE_DEFAULTS,
@@ -25,7 +25,7 @@ import { type Division, divided, topProgram } from "./top.js";
 import { measuredStart } from "./tuned-model.js";
 
 /** What surrounds a tuning and does not change what it computes. */
-export interface TuningSurroundings extends Pick<SessionOptions, "device" | "threads"> {
+export interface TuningSurroundings extends CheckedEngine {
   /** Where a run that was stopped is found by the next; nowhere unless given. */
   readonly directory?: string;
   /** Where features are kept; `CACHE_DEFAULTS` unless given. */
@@ -215,7 +215,7 @@ export class Tuning {
     const file = this.progressFile(stage);
     const resumed = (await file?.resumed()) ?? null;
     if (resumed !== null) this.progress.note(`goes on after epoch ${resumed.losses.length}`);
-    const { device, threads, signal, cache = CACHE_DEFAULTS } = this.surroundings;
+    const { device, threads, selfCheck, signal, cache = CACHE_DEFAULTS } = this.surroundings;
     const { memoryBytes = CACHE_DEFAULTS.memoryBytes } = cache;
     const fitBy = options.solver === "lbfgs" ? fitBySolver : fitBySgd;
     return fitBy({
@@ -230,6 +230,9 @@ export class Tuning {
       pictures: pictures.length,
       judges,
       open: (program) => this.open(program),
+      check: isChecked({ device, selfCheck })
+        ? (session, step, feeds) => checkDevice({ session, step, feeds, device, threads, progress: this.progress })
+        : undefined,
       resumed: resumed ?? undefined,
       keep: async (state) => {
         const { losses, judged } = state;

@@ -12,6 +12,14 @@ export interface Network {
   readonly trunk: Value;
   readonly statistics: readonly BatchStatistics[];
   readonly noise: readonly Noise[];
+  /** Stem, blocks and head by name, `blocks.2.1`: what each takes and gives, in order. */
+  readonly parts: readonly NetworkPart[];
+}
+
+export interface NetworkPart {
+  readonly name: string;
+  readonly input: Value;
+  readonly output: Value;
 }
 
 export interface NetworkOptions {
@@ -34,23 +42,28 @@ export function efficientnet(
 ): Network {
   const layers = new Layers(b, arch, training ?? null, parameter);
   const blocks = blocksOf(arch);
+  const parts: NetworkPart[] = [];
   let y = b.scope("stem", () =>
     layers.activation(layers.norm(layers.conv(x, "conv_stem", stemChannels(arch), 3, { stride: 2 }), "bn1")),
   );
+  parts.push({ name: "stem", input: x, output: y });
   blocks.forEach((block, i) => {
     const { dropPath: last = 0, skips = () => true } = training ?? {};
     const dropPath = skips(block.name) ? (last * i) / blocks.length : 0;
-    y = b.scope(block.name, () => mbconv(layers, y, block, dropPath));
+    const input = y;
+    y = b.scope(block.name, () => mbconv(layers, input, block, dropPath));
+    parts.push({ name: block.name, input, output: y });
   });
-  return { ...fromTrunk(layers, y, classes), trunk: y };
+  const top = fromTrunk(layers, y, classes);
+  return { ...top, trunk: y, parts: [...parts, { name: "head", input: y, output: top.pooled }] };
 }
 
-function fromTrunk(layers: Layers, trunk: Value, classes: number): Omit<Network, "trunk"> {
+function fromTrunk(layers: Layers, trunk: Value, classes: number): Omit<Network, "trunk" | "parts"> {
   const { b, statistics, noise } = layers;
   const features = headFeatures(layers.arch);
   const pooled = b.scope("head", () => {
     const head = layers.activation(layers.pointwiseNorm(trunk, "conv_head", features, "bn2"));
-    return b.op("Flatten", [b.globalAveragePool(head)], { axis: 1 })[0]!;
+    return b.op("Flatten", [layers.globalAveragePool(head)], { axis: 1 })[0]!;
   });
   return { logits: classifier(layers, pooled, classes), pooled, statistics, noise };
 }

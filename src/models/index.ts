@@ -28,7 +28,7 @@ export { type Imported, type ImportOptions, importModel } from "./import.js";
 export { inferenceGraph, possibleBatch, usualBatch, weightsOf } from "./inference.js";
 export { initialTensor, initialWeights, isTrainable, parametersOf } from "./initialize.js";
 export { type Inspection, inspectModel, type Part } from "./inspect.js";
-export type { BatchStatistics, Noise, TrainingBehaviour } from "./layers.js";
+export { type BatchStatistics, type Noise, PRECISIONS, type Precision, type TrainingBehaviour } from "./layers.js";
 export {
   checkTensors,
   type EfficientNet,

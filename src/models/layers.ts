@@ -37,7 +37,12 @@ export interface TrainingBehaviour {
   readonly batchNorm?: "operator" | "primitive";
   /** Whether BatchNorm by running statistics goes into the convolution before it, where that can be; false unless given. */
   readonly folded?: boolean;
+  /** What activations are computed in: `mixed` is float16, but for normalisation and means over pictures and pixels. `float32` unless given. */
+  readonly precision?: Precision;
 }
+
+export const PRECISIONS = ["float32", "mixed"] as const;
+export type Precision = (typeof PRECISIONS)[number];
 
 /** Writes the layers that the family is made of, and notes what training needs of them. */
 export class Layers {
@@ -58,22 +63,26 @@ export class Layers {
    */
   conv(x: Value, name: string, outChannels: number, kernel: number, { stride = 1, depthwise = false } = {}): Value {
     const channels = x.shape[1]!;
-    const w = this.parameter(`${name}.weight`, [outChannels, depthwise ? 1 : channels, kernel, kernel]);
+    const w = this.half(this.parameter(`${name}.weight`, [outChannels, depthwise ? 1 : channels, kernel, kernel]));
     const [[top, bottom], [left, right]] = [
       this.padding(x.shape[2]!, kernel, stride),
       this.padding(x.shape[3]!, kernel, stride),
     ];
-    const y = this.b.conv(x, w, null, {
+    const y = this.b.conv(this.half(x), w, null, {
       strides: [stride, stride],
       pads: [top, left, bottom, right],
       group: depthwise ? channels : 1,
     });
     // In inference the engine has a faster layout for its convolutions.
-    return depthwise && this.training !== null ? depthwiseProduct(this.b, y) : y;
+    return depthwise && this.training !== null && !this.isMixed ? depthwiseProduct(this.b, y) : y;
   }
 
   /** BatchNorm by running statistics, or by the batch's where training asks for it (arXiv 1502.03167). */
   norm(x: Value, name: string): Value {
+    return this.half(this.normInFloat32(this.full(x), name));
+  }
+
+  private normInFloat32(x: Value, name: string): Value {
     const { affine, running } = this.normParameters(name, x.shape[1]!);
     const { weight, bias, epsilon } = affine;
     const { mean, variance } = running;
@@ -93,7 +102,7 @@ export class Layers {
 
   /** A 1x1 convolution and its BatchNorm, [N, C, H, W] to [N, outChannels, H, W]: in training as one, where that is cheaper. */
   pointwiseNorm(x: Value, name: string, outChannels: number, normName: string): Value {
-    if (!this.training?.batchStatistics(normName) || outChannels <= x.shape[1]!)
+    if (!this.training?.batchStatistics(normName) || this.isMixed || outChannels <= x.shape[1]!)
       return this.norm(this.conv(x, name, outChannels, 1), normName);
     const w = this.parameter(`${name}.weight`, [outChannels, x.shape[1]!, 1, 1]);
     const { affine, running } = this.normParameters(normName, outChannels);
@@ -102,18 +111,24 @@ export class Layers {
 
   /** Swish, or ReLU6 in the lite family. */
   activation(x: Value): Value {
-    return this.arch.lite ? this.b.op("Clip", [x, this.b.scalar(0), this.b.scalar(6)])[0]! : this.swish(x);
+    const { b } = this;
+    return this.arch.lite ? b.op("Clip", [x, b.scalar(0, x.type), b.scalar(6, x.type)])[0]! : this.swish(x);
   }
 
   /** Channels weighted by what the whole picture shows: x sigmoid(expand(swish(reduce(mean(x))))) (arXiv 1709.01507). */
   squeezeExcite(x: Value, name: string, reduced: number): Value {
-    const pooled = this.b.globalAveragePool(x);
+    const pooled = this.globalAveragePool(x);
     const gate = this.pointwise(
       this.swish(this.pointwise(pooled, `${name}.conv_reduce`, reduced)),
       `${name}.conv_expand`,
       x.shape[1]!,
     );
-    return this.b.mul(x, this.b.sigmoid(gate));
+    return this.b.mul(x, this.half(this.b.sigmoid(gate)));
+  }
+
+  /** The mean over pixels, [N, C, H, W] to float32 [N, C, 1, 1]. */
+  globalAveragePool(x: Value): Value {
+    return this.b.globalAveragePool(this.full(x));
   }
 
   /** Zeroes elements with probability `rate` and scales the others up, by factors of the given shape that are fed. */
@@ -121,7 +136,20 @@ export class Layers {
     if (rate === 0) return x;
     const input = this.b.input(`noise/${name}`, "float32", shape);
     this.noise.push({ input, keep: 1 - rate });
-    return this.b.mul(x, input);
+    return this.b.mul(x, this.b.cast(input, x.type));
+  }
+
+  private get isMixed(): boolean {
+    return this.training?.precision === "mixed";
+  }
+
+  /** In float16, where activations are. */
+  private half(x: Value): Value {
+    return this.isMixed ? this.b.cast(x, "float16") : x;
+  }
+
+  private full(x: Value): Value {
+    return this.b.cast(x, "float32");
   }
 
   /** x sigmoid(x) (arXiv 1710.05941). */

@@ -204,11 +204,13 @@ export class GraphBuilder {
   }
 
   reduceSum(x: Value, { axes, keepdims = false }: Reduction): Value {
-    return axes.length === 0 ? x : this.one("ReduceSum", [x, this.ints(axes)], { keepdims: Number(keepdims) });
+    if (axes.length === 0) return x;
+    return this.inFloat32(x, (v) => this.one("ReduceSum", [v, this.ints(axes)], { keepdims: Number(keepdims) }));
   }
 
   reduceMean(x: Value, { axes, keepdims = false }: Reduction): Value {
-    return axes.length === 0 ? x : this.one("ReduceMean", [x, this.ints(axes)], { keepdims: Number(keepdims) });
+    if (axes.length === 0) return x;
+    return this.inFloat32(x, (v) => this.one("ReduceMean", [v, this.ints(axes)], { keepdims: Number(keepdims) }));
   }
 
   /** y = alpha A' B' + beta C, where ' transposes if asked. */
@@ -268,6 +270,11 @@ export class GraphBuilder {
       },
     );
     return { y: y!, mean: batchMean!, variance: batchVariance! };
+  }
+
+  /** Sums of float16 are made in float32: some hundred elements are more than 11 bits of mantissa can count. */
+  private inFloat32(x: Value, reduced: (x: Value) => Value): Value {
+    return x.type === "float16" ? this.cast(reduced(this.cast(x, "float32")), "float16") : reduced(x);
   }
 
   private one(

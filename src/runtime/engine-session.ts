@@ -2,6 +2,7 @@ import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { RequestError } from "../errors.js";
 // Types alone: a session's thread would load all of it for nothing, for 50 ms.
 import type { Shape, TypedArray } from "../onnx/index.js";
+import { type Carried, inMemory } from "./carried.js";
 import type { Session, Tensors } from "./session.js";
 import { isShared } from "./shared.js";
 
@@ -34,6 +35,8 @@ export interface Engine {
   readonly Tensor: new (type: ElementType, data: Tensor["data"] & TypedArray, shape: Shape) => Tensor;
   /** Whether a run writes into the tensors that it is given for its outputs; the web's build makes new ones. */
   readonly reusesOutputs: boolean;
+  /** Where what is carried lies, if not in ordinary memory. */
+  readonly carried?: Carried;
 }
 
 /** A session in this thread; one run after the other. */
@@ -41,53 +44,49 @@ export class EngineSession implements Session {
   readonly inputs: Readonly<Record<string, Shape>>;
   readonly outputs: Readonly<Record<string, Shape>>;
   private readonly inputSlots: Map<string, Slot>;
-  /** Carried tensors twice: what the next run reads, and what it writes; the two change places after each run. */
-  private state: Record<string, Tensor> = {};
-  private next: Record<string, Tensor> = {};
+  private readonly carried: Carried;
 
   constructor(
     private readonly engine: Engine,
-    private readonly carried: Readonly<Record<string, string>>,
+    private readonly carriedNames: Readonly<Record<string, string>>,
   ) {
-    const { inner } = engine;
+    const { inner, reusesOutputs } = engine;
+    this.carried = engine.carried ?? inMemory(carriedNames, reusesOutputs);
     this.inputSlots = slots(inner.inputMetadata);
-    this.inputs = shapesOf(this.inputSlots, new Set(Object.keys(carried)));
-    this.outputs = shapesOf(slots(inner.outputMetadata), new Set(Object.values(carried)));
+    this.inputs = shapesOf(this.inputSlots, new Set(Object.keys(carriedNames)));
+    this.outputs = shapesOf(slots(inner.outputMetadata), new Set(Object.values(carriedNames)));
   }
 
   async run(feeds: Tensors, shapes: Readonly<Record<string, Shape>> = {}): Promise<Tensors> {
-    const all: Record<string, Tensor> = { ...this.state };
+    const all: Record<string, Tensor> = { ...this.carried.feeds };
     for (const [name, shape] of Object.entries(this.inputs)) {
       const data = feeds[name];
       if (data === undefined) throw new RequestError(`input "${name}" [${shape.join(", ")}] was not fed.`);
       all[name] = this.tensor(name, data, shapes[name]);
     }
-    const fetches: Record<string, Tensor | null> = {};
+    const fetches: Record<string, Tensor | null> = { ...this.carried.fetches };
     for (const name of Object.keys(this.outputs)) fetches[name] = null;
-    const { inner, reusesOutputs } = this.engine;
-    const carried = Object.entries(this.carried);
-    for (const [input, output] of carried) fetches[output] = (reusesOutputs && this.next[input]) || null;
-    const results = await inner.run(all, fetches);
-    if (reusesOutputs) [this.state, this.next] = [this.next, this.state];
-    else for (const [input, output] of carried) this.state[input] = results[output]!;
+    const results = await this.engine.inner.run(all, fetches);
+    this.carried.advance(results as Record<string, Tensor>);
     return Object.fromEntries(Object.keys(this.outputs).map((name) => [name, results[name]!.data as TypedArray]));
   }
 
   async setState(state: Tensors): Promise<void> {
     for (const [name, data] of Object.entries(state)) {
-      if (!Object.hasOwn(this.carried, name)) throw new RequestError(`"${name}" is not carried by this session.`);
-      this.state[name] = this.tensor(name, data.slice());
-      if (this.engine.reusesOutputs) this.next[name] = this.tensor(name, data.slice());
+      if (!Object.hasOwn(this.carriedNames, name)) throw new RequestError(`"${name}" is not carried by this session.`);
+      this.carried.set(name, () => this.tensor(name, data.slice()));
     }
   }
 
   async getState(): Promise<Tensors> {
+    const state = await this.carried.read();
     return Object.fromEntries(
-      Object.keys(this.carried).map((name) => [name, (this.state[name]!.data as TypedArray).slice()]),
+      Object.keys(this.carriedNames).map((name) => [name, (state[name]!.data as TypedArray).slice()]),
     );
   }
 
   async dispose(): Promise<void> {
+    await this.carried.dispose();
     await this.engine.inner.release();
   }
 

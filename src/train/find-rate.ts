@@ -10,7 +10,9 @@ import { noiseFeeds } from "./noise.js";
 import { normalizedFor } from "./normalization.js";
 import { checkTrainOptions, optimizerOf, type TrainOptions } from "./options.js";
 import { batchFeeds, isMixed, trainingPictures } from "./pictures.js";
+import { stepWithin } from "./recompute.js";
 import type { TrainSurroundings } from "./run.js";
+import { checkDevice } from "./self-check.js";
 import { initialState } from "./step.js";
 import { trainingStep } from "./training-step.js";
 
@@ -56,6 +58,8 @@ export async function findLearningRate(
     range = [1e-6, 10],
     device,
     threads,
+    selfCheck,
+    recompute,
     cacheBytes = 2 ** 30,
     exifOrientation,
     signal,
@@ -69,11 +73,14 @@ export async function findLearningRate(
   // Updates may gather over as many epochs as they need: the ramp goes round the pictures.
   stepsPerEpoch(train, { ...ramp, accumulate: 1 });
   const batchNorm = device === undefined || device === "cpu" ? "operator" : "primitive";
-  const step = trainingStep(model, ramp, {
-    batchNorm,
-    mixed: isMixed(ramp),
-    classWeights: weightsInLoss(ramp, train),
-  });
+  const build = (parts?: (part: string) => boolean) =>
+    trainingStep(model, ramp, {
+      batchNorm,
+      mixed: isMixed(ramp),
+      classWeights: weightsInLoss(ramp, train),
+      recompute: parts,
+    });
+  const step = stepWithin(build, model.arch, { recompute, device }, progress);
   const session = await openSession(step.program, { device, threads });
   const task = progress.start("learning rates", steps, "updates");
   const losses: number[] = [];
@@ -97,10 +104,11 @@ export async function findLearningRate(
         signal,
       };
       for await (const batch of loadBatches(train, loading)) {
-        run++;
+        const fed = { ...batchFeeds(batch, ramp, epoch), ...noiseFeeds(step.noise, seed, ++run) };
+        if (run === 1)
+          await checkDevice({ session, step, feeds: fed, run: accumulate, device, threads, selfCheck, progress });
         const learningRate = range[0] * (range[1] / range[0]) ** (points.length / Math.max(steps - 1, 1));
-        const fed = { ...step.scalars(run, learningRate), ...noiseFeeds(step.noise, seed, run) };
-        losses.push(Number((await session.run({ ...batchFeeds(batch, ramp, epoch), ...fed })).loss![0]));
+        losses.push(Number((await session.run({ ...fed, ...step.scalars(run, learningRate) })).loss![0]));
         if (run % accumulate > 0) continue;
         points.push(nextPoint(points, learningRate, losses.splice(0)));
         task.advance(1, `loss ${points.at(-1)!.loss.toFixed(3)}`);

@@ -6,6 +6,12 @@ export function checkLoss(loss: number, step: number, learningRate: number): voi
   if (!Number.isFinite(loss)) throw diverged(`the loss is ${loss}`, step, learningRate);
 }
 
+/** Gradients that overflow float16 even as they are end a run, which would skip all steps. @throws {FailedError} naming the step */
+export function checkLossScale(scale: number | undefined, step: number, learningRate: number): void {
+  if (scale !== undefined && scale < 1)
+    throw diverged(`gradients are beyond float16 with a loss scale of ${scale} too`, step, learningRate);
+}
+
 /** A state that holds NaN or infinity must not take a good checkpoint's place. @throws {FailedError} naming tensor and step */
 export function checkFinite(tensors: StateTensors, step: number, learningRate: number): void {
   for (const [name, data] of Object.entries(tensors)) {

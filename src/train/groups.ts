@@ -23,22 +23,29 @@ export function partOfNetwork(name: string): string {
 
 /**
  * The parts that patterns name: `stem`, `head`, `classifier`, a stage `blocks.2`, some stages `blocks.0-3`, a block `blocks.2.1`.
- * @throws {RequestError} for a pattern that names nothing, or where nothing is left to train
+ * @param verb - what is to be done with them, for the message
+ * @throws {RequestError} for a pattern that names nothing
  */
-export function frozenParts(arch: Architecture, patterns: readonly string[]): ReadonlySet<string> {
+export function partsNamed(arch: Architecture, patterns: readonly string[], verb: string): ReadonlySet<string> {
   const parts = partsOf(arch);
-  const frozen = new Set<string>();
+  const named = new Set<string>();
   for (const pattern of patterns) {
-    const named = parts.filter((part) => names(pattern, part));
+    const found = parts.filter((part) => names(pattern, part));
     const last = /^blocks\.\d+-(\d+)$/.exec(pattern)?.[1];
-    if (named.length === 0 || (last !== undefined && !parts.includes(`blocks.${Number(last)}.0`))) {
+    if (found.length === 0 || (last !== undefined && !parts.includes(`blocks.${Number(last)}.0`))) {
       throw new RequestError(
-        `"${pattern}" names no part of ${arch.name}; freeze stem, head, classifier, stages such as blocks.0-3, or blocks such as blocks.2.1. Its blocks: ${parts.slice(1, -2).join(", ")}.`,
+        `"${pattern}" names no part of ${arch.name}; ${verb} stem, head, classifier, stages such as blocks.0-3, or blocks such as blocks.2.1. Its blocks: ${parts.slice(1, -2).join(", ")}.`,
       );
     }
-    for (const part of named) frozen.add(part);
+    for (const part of found) named.add(part);
   }
-  if (frozen.size === parts.length)
+  return named;
+}
+
+/** The parts that are frozen by patterns. @throws {RequestError} as `partsNamed`, or where nothing is left to train */
+export function frozenParts(arch: Architecture, patterns: readonly string[]): ReadonlySet<string> {
+  const frozen = partsNamed(arch, patterns, "freeze");
+  if (frozen.size === partsOf(arch).length)
     throw new RequestError(`${patterns.join(",")} freezes all of ${arch.name}; leave a part to train.`);
   return frozen;
 }

@@ -43,10 +43,21 @@ export {
 export { resolutionAt } from "./progressive.js";
 export { recipe } from "./recipe-file.js";
 export { type NamedRecipe, RECIPE_NAMES, RECIPES, type Recipe } from "./recipes.js";
+export { keptBytes, type RecomputeOptions, stepWithin } from "./recompute.js";
 export { type Circumstances, resolvedOptions } from "./resolve.js";
 export { type EpochResult, type TrainResult, type TrainSurroundings, train } from "./run.js";
 export { sourceHash } from "./rundir.js";
 export { checkSchedule, learningRateAt, SCHEDULES, type Schedule, type ScheduleName } from "./schedule.js";
+export {
+  assertAgreement,
+  type CheckedEngine,
+  checkDevice,
+  compareSteps,
+  type Deviation,
+  isChecked,
+  STEP_TOLERANCE,
+  type StepTolerance,
+} from "./self-check.js";
 export { isOver, type Placed, placed } from "./standing.js";
 export { initialState, isKept, STAT_DECAY, type StepGraph, type StepOptions, slotName, stepGraph } from "./step.js";
 export {

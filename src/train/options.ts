@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ON_BAD_IMAGE, SAMPLINGS } from "../data/index.js";
 import { RequestError } from "../errors.js";
+import { PRECISIONS } from "../models/index.js";
 import type { Attack } from "./adversarial/index.js";
 import { OPTIMIZERS, type Optimizer, optimizer } from "./optimizers.js";
 import { checkPictures } from "./pictures.js";
@@ -60,6 +61,8 @@ export const TrainOptions = z.strictObject({
   accumulate: z.number().int().min(1).max(1024).default(1),
   /** Parts that stay as they are: `stem`, `blocks.0-3`, `blocks.2.1`, `head`. */
   freeze: z.array(z.string()).default([]),
+  /** What activations are computed in; parameters are float32. */
+  precision: z.enum(PRECISIONS).default("float32"),
   /** What the learning rate is multiplied by from each part to the one before it. */
   layerDecay: z.number().gt(0).max(1).default(1),
   /** How much a class counts in the loss: all alike, or in inverse proportion to its pictures. */

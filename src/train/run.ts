@@ -4,20 +4,22 @@ import { type Evaluation, evaluate } from "../evaluate/index.js";
 import { percent } from "../format.js";
 import { type EfficientNet, saveModel } from "../models/index.js";
 import { type Progress, silent } from "../progress.js";
-import { openSession, type Session, type SessionOptions } from "../runtime/index.js";
+import { openSession, type Session, type Tensors } from "../runtime/index.js";
 import { mainName } from "./adversarial/index.js";
 import { FRESH, loadCheckpoint, type RunState, type StateTensors, saveCheckpoint } from "./checkpoint.js";
 import { weightsInLoss } from "./class-weights.js";
 import type { RunConfig } from "./config.js";
-import { checkFinite, checkLoss, diverged } from "./finite.js";
+import { checkFinite, checkLoss, checkLossScale, diverged } from "./finite.js";
 import { stepsPerEpoch } from "./length.js";
 import { noiseFeeds } from "./noise.js";
 import { normalizedFor } from "./normalization.js";
 import { checkTrainOptions, optimizerOf, type TrainOptions } from "./options.js";
 import { isMixed, trainingPictures } from "./pictures.js";
 import { resolutionAt } from "./progressive.js";
+import { type RecomputeOptions, recomputedParts, stepWithin } from "./recompute.js";
 import { openRun, type RunDirectory, type RunFile, sourceHash } from "./rundir.js";
 import { learningRateAt } from "./schedule.js";
+import { type CheckedEngine, checkDevice } from "./self-check.js";
 import { isOver, placed } from "./standing.js";
 import { initialState, type StepGraph } from "./step.js";
 import { type Lesson, lessonOf, type TrainingData } from "./student/lesson.js";
@@ -25,7 +27,7 @@ import { trainedModel } from "./trained-model.js";
 import { trainingStep } from "./training-step.js";
 
 /** A run's surroundings, none of which changes what it computes. */
-export interface TrainSurroundings extends Pick<SessionOptions, "device" | "threads"> {
+export interface TrainSurroundings extends CheckedEngine, RecomputeOptions {
   /** Where the run is kept; a run that is there already goes on. */
   readonly directory: string;
   /** Kept with the run as `config.json`, so that it can be gone on with by its directory alone. */
@@ -84,6 +86,8 @@ export async function train(
   const steps = stepsPerEpoch(data.train, resolved);
   const lesson = lessonOf(data, resolved);
   const { arch, classes, provenance } = model;
+  // Before there is a directory.
+  recomputedParts(arch, surroundings.recompute ?? "auto");
   const file: RunFile = {
     format: "fixres-run-1",
     arch: arch.name,
@@ -113,6 +117,8 @@ class Run {
   private session: Session | null = null;
   private step: StepGraph | null = null;
   private resolution = 0;
+  /** Whether the session has not run yet. */
+  private isFresh = true;
   private state: RunState = FRESH;
   private readonly cache: PictureCache;
   private readonly progress: Progress;
@@ -187,18 +193,22 @@ class Run {
     if (resolution === this.resolution) return;
     const { model, options, data, surroundings } = this;
     const { device, threads } = surroundings;
-    const step = trainingStep(model, options, {
-      resolution,
-      batchNorm: device === undefined || device === "cpu" ? "operator" : "primitive",
-      mixed: isMixed(options),
-      classWeights: weightsInLoss(options, data.train),
-    });
+    const build = (recompute?: (part: string) => boolean) =>
+      trainingStep(model, options, {
+        resolution,
+        batchNorm: device === undefined || device === "cpu" ? "operator" : "primitive",
+        mixed: isMixed(options),
+        classWeights: weightsInLoss(options, data.train),
+        recompute,
+      });
+    const step = stepWithin(build, model.arch, surroundings, this.progress);
     const state = start === undefined ? await this.session!.getState() : start(step);
     await this.session?.dispose();
     this.session = await openSession(step.program, { device, threads });
     await this.session.setState(state);
     this.step = step;
     this.resolution = resolution;
+    this.isFresh = true;
     if (options.earlierResolutions.length > 0)
       this.progress.note(`epoch ${this.state.epoch + 1}: crops of ${resolution} pixels`);
   }
@@ -253,15 +263,21 @@ class Run {
     const started = performance.now();
     const step = state.step + 1;
     const learningRate = this.learningRate();
-    const { loss, correct, auxiliaryLoss } = await this.session!.run({
+    const feeds = {
       ...this.lesson.feeds(batch, state.epoch),
-      ...this.step!.scalars(step, learningRate),
       ...noiseFeeds(this.step!.noise, options.seed, step),
+    };
+    if (this.isFresh) await this.checkDevice(feeds);
+    const { loss, correct, auxiliaryLoss, lossScale } = await this.session!.run({
+      ...feeds,
+      ...this.step!.scalars(step, learningRate),
     });
     const value = Number(loss![0]);
     checkLoss(value, step, learningRate);
     const adversarial = auxiliaryLoss === undefined ? {} : { adversarialLoss: Number(auxiliaryLoss[0]) };
     checkLoss(adversarial.adversarialLoss ?? 0, step, learningRate);
+    const scaling = lossScale === undefined ? {} : { lossScale: Number(lossScale[0]) };
+    checkLossScale(scaling.lossScale, step, learningRate);
     this.state = {
       ...state,
       step,
@@ -281,8 +297,18 @@ class Run {
       learningRate,
       loss: value,
       ...adversarial,
+      ...scaling,
     });
     this.state = { ...this.state, metricsBytes };
+  }
+
+  private async checkDevice(feeds: Tensors): Promise<void> {
+    const { session, step, surroundings, progress } = this;
+    await checkDevice({
+      ...surroundings,
+      ...{ session: session!, step: step!, feeds, run: this.options.accumulate, progress },
+    });
+    this.isFresh = false;
   }
 
   /** Of the step to come, or of an earlier one. */

@@ -14,6 +14,7 @@ import type { Program } from "../runtime/index.js";
 import type { AuxiliaryPass } from "./adversarial/index.js";
 import { type AverageOptions, averageName, averageShare } from "./average.js";
 import { correctCount, crossEntropy, type LossOptions } from "./loss.js";
+import { initialScaling, lossScaling, SCALE } from "./loss-scaling.js";
 import type { StepNoise } from "./noise.js";
 import { norm, type Optimizer } from "./optimizers.js";
 
@@ -35,6 +36,10 @@ export interface StepOptions extends LossOptions {
   readonly clipNorm?: number;
   /** Runs whose mean gradient makes one update; 1 unless given. */
   readonly accumulate?: number;
+  /** Parts of the network whose inner activations are computed again for the gradients, and not kept; none unless given. */
+  readonly recompute?: (part: string) => boolean;
+  /** Whether gradients are computed by a scaled loss, and steps skipped where they overflow: what float16 needs. */
+  readonly scaleLoss?: boolean;
   /** Keeps the moving average of all that moves; none unless given. */
   readonly average?: AverageOptions;
   /** Pictures that are learned from besides, under other BatchNorms: the gradient is that of both losses' sum. None unless given. */
@@ -75,14 +80,14 @@ type Next = Map<Value, Value>;
  */
 export function stepGraph(
   b: GraphBuilder,
-  network: Pick<Network, "logits" | "statistics" | "noise">,
+  network: Pick<Network, "logits" | "statistics" | "noise"> & Partial<Pick<Network, "parts">>,
   inputs: readonly Value[],
   labels: Value,
   weights: (parameter: string) => TypedArray,
   options: StepOptions,
 ): StepGraph {
   const { optimizer, labelSmoothing, trainable, statDecay = STAT_DECAY, mix, targets, accumulate = 1 } = options;
-  const { average, auxiliary } = options;
+  const { average, auxiliary, recompute, scaleLoss } = options;
   const loss = crossEntropy(b, network.logits, labels, labelSmoothing, options);
   const auxiliaryLoss = auxiliary && crossEntropy(b, auxiliary.logits, labels, labelSmoothing, options);
   const total = auxiliaryLoss === undefined ? loss : b.add(loss, auxiliaryLoss);
@@ -100,8 +105,15 @@ export function stepGraph(
   const scalars = Object.fromEntries(
     Object.keys(feeds(accumulate, 1)).map((name) => [name, b.input(`step/${name}`, "float32", [])]),
   );
-  const next: Next = new Map(updates(b, trained, gradients(b, total, trained), scalars, options));
-  for (const [statistic, value] of statistics) next.set(statistic, value);
+  const parts = [...(network.parts ?? []), ...(auxiliary?.parts ?? [])];
+  const recomputed = recompute === undefined ? [] : parts.filter(({ name }) => recompute(name));
+  const scaling = scaleLoss ? lossScaling(b) : null;
+  const scaled = gradients(b, total, trained, scaling?.scale, recomputed).map((gradient) => flat(b, gradient));
+  const { grads, finite, next: nextScaling } = scaling?.unscaled(scaled) ?? { grads: scaled, finite: null, next: [] };
+  const next: Next = new Map(updates(b, trained, { grads, finite }, scalars, options));
+  for (const [statistic, value] of statistics)
+    next.set(statistic, finite === null ? value : b.where(finite, value, statistic));
+  for (const [value, after] of nextScaling) next.set(value, after);
   if (average) for (const [old, value] of [...next]) follow(b, next, old, value, scalars.averageShare!);
 
   const carried = Object.fromEntries([...next.keys()].map(({ name }) => [name, `next/${name}`]));
@@ -116,6 +128,7 @@ export function stepGraph(
       loss,
       correct: correctCount(b, network.logits, labels),
       ...(auxiliaryLoss === undefined ? {} : { auxiliaryLoss }),
+      ...(scaling === null ? {} : { lossScale: scaling.scale }),
       ...Object.fromEntries([...next].map(([{ name }, value]) => [`next/${name}`, value])),
     },
   });
@@ -136,21 +149,27 @@ export function stepGraph(
   };
 }
 
-/** The next value of each trained parameter, of its slots, and of its gathered gradient. */
+/** As a vector: ONNX Runtime multiplies [1152, 192, 1, 1] by a scalar 25 times slower than it does [221184]. */
+const flat = (b: GraphBuilder, v: Value): Value => b.reshape(v, [elements(v.shape)]);
+
+/**
+ * The next value of each trained parameter, of its slots, and of its gathered gradient.
+ * @param finite - whether the gradients can be used, where they may be such that cannot
+ */
 function* updates(
   b: GraphBuilder,
   trained: readonly Value[],
-  grads: readonly Value[],
+  { grads, finite }: { readonly grads: readonly Value[]; readonly finite: Value | null },
   scalars: Readonly<Record<string, Value>>,
   { optimizer, decays = () => true, rateFactor = () => 1, clipNorm, accumulate = 1 }: StepOptions,
 ): Generator<[Value, Value]> {
-  // As vectors: ONNX Runtime multiplies [1152, 192, 1, 1] by a scalar 25 times slower than it does [221184].
-  const flat = (v: Value): Value => b.reshape(v, [elements(v.shape)]);
   const slot = (name: string, { shape }: Value): Value => b.input(name, "float32", [elements(shape)]);
-  let used = grads.map(flat);
+  let used = [...grads];
   /** What a run that updates gives; what there was, in the others. */
-  let chosen = (now: Value, _: Value): Value => now;
+  let chosen = (now: Value, before: Value): Value => (finite === null ? now : b.where(finite, now, before));
   if (accumulate > 1) {
+    // A batch that cannot be used adds nothing to the others.
+    if (finite !== null) used = used.map((gradient) => b.where(finite, gradient, b.scalar(0)));
     const gathered = trained.map((parameter) => slot(gatheredName(parameter.name), parameter));
     used = used.map((gradient, i) => b.add(gathered[i]!, b.scale(gradient, 1 / accumulate)));
     const updating = b.greater(scalars.updates!, b.scalar(0.5));
@@ -164,14 +183,14 @@ function* updates(
     const factor = rateFactor(name);
     const moved = b.scope("optimizer", () =>
       optimizer.update(b, {
-        parameter: flat(parameter),
+        parameter: flat(b, parameter),
         gradient: used[i]!,
         slots,
         scalars: factor === 1 ? scalars : { ...scalars, learningRate: b.scale(scalars.learningRate!, factor) },
         weightDecay: decays(name) ? optimizer.weightDecay : 0,
       }),
     );
-    yield [parameter, b.reshape(chosen(moved.parameter, flat(parameter)), shape)];
+    yield [parameter, b.reshape(chosen(moved.parameter, flat(b, parameter)), shape)];
     for (const [j, own] of slots.entries()) yield [own, chosen(moved.slots[j]!, own)];
   }
 }
@@ -197,7 +216,7 @@ export function initialState(
   optimizer: Optimizer,
   weights: (parameter: string) => TypedArray,
 ): Record<string, TypedArray> {
-  const state: Record<string, TypedArray> = {};
+  const state: Record<string, TypedArray> = step.state.includes(SCALE) ? { ...initialScaling() } : {};
   for (const name of step.state) if (!isKept(name)) state[name] = weights(name);
   for (const name of step.trained) {
     const { length } = state[name]!;
@@ -210,7 +229,7 @@ export function initialState(
 }
 
 /** True for what a step keeps besides the network's own tensors. */
-export const isKept = (name: string): boolean => /^(optimizer|average|gathered)\//.test(name);
+export const isKept = (name: string): boolean => /^(optimizer|average|gathered|scaling)\//.test(name);
 
 const isStatistic = (name: string): boolean => name.endsWith(".running_mean") || name.endsWith(".running_var");
 

@@ -23,6 +23,8 @@ export interface TrainingStepOptions {
   readonly resolution?: number;
   /** Whether pictures have a second label, fed as `otherLabels`, and `share`, the first one's part. */
   readonly mixed?: boolean;
+  /** Parts whose activations are computed again for the gradients: `stem`, `blocks.2.1`, `head`; none unless given. */
+  readonly recompute?: (part: string) => boolean;
   /** A factor a class in the loss; none unless given. */
   readonly classWeights?: readonly number[];
 }
@@ -34,12 +36,18 @@ export interface TrainingStepOptions {
 export function trainingStep(
   { arch, classes, input, tensors }: Pick<EfficientNet, "arch" | "classes" | "input" | "tensors">,
   options: TrainOptions,
-  { batchNorm = "operator", resolution = options.resolution, mixed = false, classWeights }: TrainingStepOptions = {},
+  {
+    batchNorm = "operator",
+    resolution = options.resolution,
+    mixed = false,
+    classWeights,
+    recompute,
+  }: TrainingStepOptions = {},
 ): StepGraph {
   const b = new GraphBuilder();
   const batchSize = rowsOfStep(options);
   const taught = batchSize > options.batchSize;
-  const { dropout, dropPath, labelSmoothing, statDecay, accumulate } = options;
+  const { dropout, dropPath, labelSmoothing, statDecay, accumulate, precision } = options;
   const pixels = b.input("pixels", "uint8", [batchSize, resolution, resolution, 3]);
   const labels = b.input("labels", "int32", [batchSize]);
   const frozen = frozenParts(arch, options.freeze);
@@ -50,6 +58,7 @@ export function trainingStep(
     dropPath,
     skips: (block) => !isFrozen(block),
     batchNorm,
+    precision,
   };
   const parameter = sharedParameters(b);
   const network = (x: Value, behaviour: TrainingBehaviour, named = (name: string): string => name) =>
@@ -88,6 +97,7 @@ export function trainingStep(
     labelSmoothing,
     statDecay,
     accumulate,
+    scaleLoss: precision === "mixed",
     trainable: (name) => isTrainable(name) && !isFrozen(name),
     decays: (name) => ranks.get(mainName(name))! > 1,
     rateFactor: layerFactor(arch, options.layerDecay),
@@ -95,5 +105,6 @@ export function trainingStep(
     average: options.averageDecay === 0 ? undefined : { decay: options.averageDecay },
     ...wanted,
     auxiliary,
+    recompute,
   });
 }

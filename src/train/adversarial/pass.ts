@@ -4,7 +4,7 @@ import type { StepNoise } from "../noise.js";
 import { type Attack, attacked } from "./attack.js";
 
 /** What a step learns from besides its own pictures: a network of the same weights under other BatchNorms. */
-export interface AuxiliaryPass extends Pick<Network, "logits" | "statistics"> {
+export interface AuxiliaryPass extends Pick<Network, "logits" | "statistics" | "parts"> {
   readonly noise: readonly StepNoise[];
   /** Its pictures, float32 [N, 3, H, W], 0..255. */
   readonly pictures: Value;
@@ -39,10 +39,12 @@ export function adversarialPass(
     dropout: 0,
     dropPath: 0,
     folded: true,
+    // Nothing scales its loss, and in float16 gradients without a scale would vanish before their signs are taken.
+    precision: "float32",
   };
   const pictures = b.scope("attack", () =>
     attacked(b, x, b.transpose(start, [0, 3, 1, 2]), attack, (moved) => loss(network(moved, tested).logits)),
   );
-  const { logits, statistics, noise } = b.scope("adversarial", () => network(pictures, training));
-  return { logits, statistics, noise: [...noise, { input: start, keep: null }], pictures };
+  const { logits, statistics, parts, noise } = b.scope("adversarial", () => network(pictures, training));
+  return { logits, statistics, parts, noise: [...noise, { input: start, keep: null }], pictures };
 }
