@@ -33,6 +33,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   score: async () => (await import("./score.js")).scoreCommand,
   compare: async () => (await import("./compare.js")).compareCommand,
   predict: async () => (await import("./predict.js")).predictCommand,
+  playground: async () => (await import("./playground.js")).playgroundCommand,
   verify: async () => (await import("./verify.js")).verifyCommand,
 };
 

@@ -36,7 +36,6 @@ export {
   loadBatches,
   ON_BAD_IMAGE,
   type OnBadImage,
-  orderOf,
   readPicture,
 } from "./loader.js";
 export {
@@ -48,6 +47,7 @@ export {
   softTargets,
 } from "./mix.js";
 export { openSource, type SourceOptions } from "./open.js";
+export { orderOf } from "./order.js";
 export { SAMPLINGS, type Sampling, sampledOrder } from "./sampling.js";
 export { pictureSizes } from "./sizes.js";
 export { type Sample, type Samples, type Source, shown } from "./source.js";
