@@ -81,7 +81,7 @@ export function stepGraph(
   weights: (parameter: string) => TypedArray,
   options: StepOptions,
 ): StepGraph {
-  const { optimizer, labelSmoothing, trainable, statDecay = STAT_DECAY, mix, accumulate = 1 } = options;
+  const { optimizer, labelSmoothing, trainable, statDecay = STAT_DECAY, mix, targets, accumulate = 1 } = options;
   const { average, auxiliary } = options;
   const loss = crossEntropy(b, network.logits, labels, labelSmoothing, options);
   const auxiliaryLoss = auxiliary && crossEntropy(b, auxiliary.logits, labels, labelSmoothing, options);
@@ -108,7 +108,7 @@ export function stepGraph(
   const graph = withoutExpands({
     name: "training step",
     inputs: [
-      ...[...inputs, labels, ...(mix ? [mix.otherLabels, mix.share] : [])],
+      ...[...inputs, labels, ...(mix ? [mix.otherLabels, mix.share] : []), ...(targets ? [targets] : [])],
       ...[...noise.map(({ input }) => input), ...Object.values(scalars)],
       ...[...next.keys()].filter(({ source }) => source.kind === "input"),
     ],
