@@ -49,7 +49,19 @@ it("trains and tunes on WebGPU, after a check, as on the CPU", async () => {
   expect(resumed.stderr).toContain("goes on after step 3");
   expect(await losses("again")).toEqual(there);
 
-  const tuning = ["--data", at("data"), "--resolution", "40", "--batch-size", "4", "--epochs", "2"];
+  // SwiftShader has no float16.
+  const tuning = [
+    "--cache-type",
+    "float32",
+    "--data",
+    at("data"),
+    "--resolution",
+    "40",
+    "--batch-size",
+    "4",
+    "--epochs",
+    "2",
+  ];
   const tuned = await fixres(["tune", at("cpu", "model"), ...tuning, ...GPU, "--out", at("tuned")], { env });
   expect(tuned.code, tuned.stderr).toBe(0);
   expect(tuned.stderr).toContain("self-check: a step on webgpu agrees with the CPU's");
