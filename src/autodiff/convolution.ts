@@ -6,7 +6,7 @@
  * Both have a general form and faster ones for what EfficientNet is made of: 1x1 and depthwise convolutions.
  */
 import { UnsupportedOperatorError } from "../errors.js";
-import { type GraphBuilder, showShape, type Value, type WindowAttributes, windowOf } from "../onnx/index.js";
+import { type GraphBuilder, type Shape, showShape, type Value, type WindowAttributes, windowOf } from "../onnx/index.js";
 import { depthwiseInputGradient, depthwiseKernelGradient } from "./depthwise.js";
 import { parts, type Rule } from "./rule.js";
 
@@ -44,10 +44,15 @@ function inputGradient(b: GraphBuilder, x: Value, w: Value, dy: Value, conv: Win
     const dx = depthwiseInputGradient(b, w, dy, conv);
     if (dx !== null) return dx;
   }
+  return transposedConvolution(b, x.shape, w, dy, conv);
+}
+
+/** dx in its general form, of the shape of x. */
+export function transposedConvolution(b: GraphBuilder, x: Shape, w: Value, dy: Value, conv: WindowAttributes): Value {
   // Rows of x that no window reached get zero gradient; ConvTranspose makes them only if asked.
   const output_padding = ([0, 1] as const).map((axis) => {
     const reach = (dy.shape[2 + axis]! - 1) * conv.strides[axis] + (w.shape[2 + axis]! - 1) * conv.dilations[axis] + 1;
-    return x.shape[2 + axis]! - reach + conv.pads[axis] + conv.pads[axis + 2]!;
+    return x[2 + axis]! - reach + conv.pads[axis] + conv.pads[axis + 2]!;
   });
   return b.convTranspose(dy, w, { ...conv, output_padding });
 }

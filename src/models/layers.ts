@@ -1,6 +1,6 @@
 import { elements, type GraphBuilder, type Value } from "../onnx/index.js";
 import { type Affine, type Normalized, pointwiseBatchNorm, primitiveBatchNorm } from "./batch-norm.js";
-import { depthwiseProduct } from "./depthwise.js";
+import { depthwiseTraining } from "./depthwise.js";
 import type { Architecture } from "./family.js";
 
 /** What a BatchNorm in training mode measured: the batch's mean and biased variance over `count` elements a channel. */
@@ -59,13 +59,14 @@ export class Layers {
       this.padding(x.shape[2]!, kernel, stride),
       this.padding(x.shape[3]!, kernel, stride),
     ];
-    const y = this.b.conv(x, w, null, {
+    const window = {
       strides: [stride, stride],
       pads: [top, left, bottom, right],
       group: depthwise ? channels : 1,
-    });
-    // In inference the engine has a faster layout for its convolutions.
-    return depthwise && this.training !== null ? depthwiseProduct(this.b, y) : y;
+    } as const;
+    // In inference the engine brings its convolutions to a faster layout by itself.
+    if (depthwise && this.training !== null) return depthwiseTraining(this.b, x, w, window);
+    return this.b.conv(x, w, null, window);
   }
 
   /** BatchNorm by running statistics, or by the batch's where training asks for it (arXiv 1502.03167). */

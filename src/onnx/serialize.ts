@@ -12,9 +12,8 @@ import {
   type TypedArray,
   type Value,
 } from "./graph.js";
-import { OPERATORS, OPSET, type OperatorName } from "./operators/index.js";
+import { OPSET, operatorNamed } from "./operators/index.js";
 import { TYPE_CODES } from "./operators/layout.js";
-import type { Operator } from "./operators/operator.js";
 import {
   AttributeProto_AttributeType,
   AttributeProtoSchema,
@@ -91,7 +90,10 @@ export function serialize(
   });
   const model = create(ModelProtoSchema, {
     irVersion: 9n,
-    opsetImport: [{ domain: "", version: BigInt(OPSET) }],
+    opsetImport: [
+      { domain: "", version: BigInt(OPSET) },
+      ...[...new Set(nodes.map(domainOf))].filter(Boolean).map((domain) => ({ domain, version: 1n })),
+    ],
     producerName: "fixres",
     graph: proto,
     metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
@@ -205,11 +207,15 @@ function tensorProto(value: Value, binding: StoredBinding): TensorProto {
   return tensor;
 }
 
+/** The domain of a node's operator, "" for ONNX's own. */
+const domainOf = ({ op }: Node): string => op.slice(0, Math.max(op.lastIndexOf("."), 0));
+
 function nodeProto(node: Node, nameOf: (value: Value | null) => string) {
-  const { attributes: kinds }: Operator = OPERATORS[node.op as OperatorName];
+  const { attributes: kinds } = operatorNamed(node.op)!;
   return create(NodeProtoSchema, {
     name: node.name,
-    opType: node.op,
+    domain: domainOf(node),
+    opType: node.op.slice(node.op.lastIndexOf(".") + 1),
     input: node.inputs.map(nameOf),
     output: node.outputs.map(nameOf),
     attribute: Object.entries(node.attributes).map(([name, value]) => attributeProto(name, kinds[name]!, value)),

@@ -8,6 +8,8 @@ import { type StepGraph, stepGraph } from "./step.js";
 export interface TrainingStepOptions {
   /** How BatchNorm is written; CUDA's kernel refuses training mode (microsoft/onnxruntime#16867). `operator` unless given. */
   readonly batchNorm?: "operator" | "primitive";
+  /** Channels a block of the engine's own layout, where the step is for that engine's CPU alone (`channelBlock`). */
+  readonly block?: number | null;
   /** Other than the options' own, where the run goes through several. */
   readonly resolution?: number;
   /** Whether pictures have a second label, fed as `otherLabels`, and `share`, the first one's part. */
@@ -20,9 +22,15 @@ export interface TrainingStepOptions {
 export function trainingStep(
   { arch, classes, input, tensors }: Pick<EfficientNet, "arch" | "classes" | "input" | "tensors">,
   options: TrainOptions,
-  { batchNorm = "operator", resolution = options.resolution, mixed = false, classWeights }: TrainingStepOptions = {},
+  {
+    batchNorm = "operator",
+    block = null,
+    resolution = options.resolution,
+    mixed = false,
+    classWeights,
+  }: TrainingStepOptions = {},
 ): StepGraph {
-  const b = new GraphBuilder();
+  const b = new GraphBuilder([], block);
   const { batchSize, dropout, dropPath, labelSmoothing, statDecay, accumulate } = options;
   const pixels = b.input("pixels", "uint8", [batchSize, resolution, resolution, 3]);
   const labels = b.input("labels", "int32", [batchSize]);

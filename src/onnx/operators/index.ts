@@ -1,3 +1,4 @@
+import { BLOCKED } from "./blocked.js";
 import { ELEMENTWISE } from "./elementwise.js";
 import { LAYOUT } from "./layout.js";
 import { LINEAR } from "./linear.js";
@@ -13,6 +14,12 @@ export const OPERATORS = { ...ELEMENTWISE, ...REDUCTIONS, ...LAYOUT, ...LINEAR, 
 
 /** Name of a supported operator. */
 export type OperatorName = keyof typeof OPERATORS;
+
+/** An operator by its name, which holds its domain where that is not ONNX's; null where it is not known. */
+export function operatorNamed(name: string): Operator | null {
+  if (Object.hasOwn(OPERATORS, name)) return OPERATORS[name as OperatorName];
+  return Object.hasOwn(BLOCKED, name) ? BLOCKED[name as keyof typeof BLOCKED] : null;
+}
 
 /** The version of ONNX's operator set that graphs are written in. */
 export const OPSET = 18;
