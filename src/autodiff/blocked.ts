@@ -28,8 +28,7 @@ function inputGradient(b: GraphBuilder, x: Value, filter: Value, dy: Value, conv
   const before = AXES.map((axis) => w.shape[2 + axis]! - 1 - pads[axis]);
   const behind = AXES.map((axis) => x.shape[2 + axis]! - dy.shape[2 + axis]! * strides[axis] + pads[axis]);
   const around = [...before, ...behind] as [number, number, number, number];
-  if (around.some((n) => n < 0))
-    return toBlocks(b, transposedConvolution(b, x.shape, w, fromBlocks(b, dy), conv));
+  if (around.some((n) => n < 0)) return toBlocks(b, transposedConvolution(b, x.shape, w, fromBlocks(b, dy), conv));
   return blockedConv(b, spacedBlocks(b, dy, strides), filterToBlocks(b, flipped(b, w)), { pads: around, group });
 }
 
@@ -66,9 +65,6 @@ export const BLOCKED_RULES: Readonly<Record<string, Rule>> = {
   [BLOCK_OPERATORS.conv]: (b, node, dys, wanted) => {
     const { x, w, dy } = parts(node, dys);
     const conv = windowOf(node.attributes);
-    return [
-      wanted[0] ? inputGradient(b, x, w, dy, conv) : null,
-      wanted[1] ? filterGradient(b, x, w, dy, conv) : null,
-    ];
+    return [wanted[0] ? inputGradient(b, x, w, dy, conv) : null, wanted[1] ? filterGradient(b, x, w, dy, conv) : null];
   },
 };

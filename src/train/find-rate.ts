@@ -10,7 +10,7 @@ import { checkTrainOptions, optimizerOf, type TrainOptions } from "./options.js"
 import { batchFeeds, isMixed, trainingPictures } from "./pictures.js";
 import type { TrainSurroundings } from "./run.js";
 import { initialState } from "./step.js";
-import { trainingStep } from "./training-step.js";
+import { stepForm, trainingStep } from "./training-step.js";
 
 /** The loss under a learning rate, of one update of the ramp. */
 export interface RatePoint {
@@ -65,9 +65,8 @@ export async function findLearningRate(
   const { batchSize, seed, accumulate, resolution, sampling, onBadImage } = ramp;
   // Updates may gather over as many epochs as they need: the ramp goes round the pictures.
   stepsPerEpoch(train, { ...ramp, accumulate: 1 });
-  const batchNorm = device === undefined || device === "cpu" ? "operator" : "primitive";
   const step = trainingStep(model, ramp, {
-    batchNorm,
+    ...(await stepForm(device)),
     mixed: isMixed(ramp),
     classWeights: weightsInLoss(ramp, train),
   });

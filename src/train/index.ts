@@ -44,5 +44,5 @@ export { sourceHash } from "./rundir.js";
 export { checkSchedule, learningRateAt, SCHEDULES, type Schedule, type ScheduleName } from "./schedule.js";
 export { isOver, type Placed, placed } from "./standing.js";
 export { initialState, isKept, STAT_DECAY, type StepGraph, type StepOptions, slotName, stepGraph } from "./step.js";
-export { type TrainingStepOptions, trainingStep } from "./training-step.js";
+export { stepForm, type TrainingStepOptions, trainingStep } from "./training-step.js";
 export { forClasses } from "./transfer.js";

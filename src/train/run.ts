@@ -27,7 +27,7 @@ import { learningRateAt } from "./schedule.js";
 import { isOver, placed } from "./standing.js";
 import { initialState, type StepGraph } from "./step.js";
 import { trainedModel } from "./trained-model.js";
-import { trainingStep } from "./training-step.js";
+import { stepForm, trainingStep } from "./training-step.js";
 
 /** A run's surroundings, none of which changes what it computes. */
 export interface TrainSurroundings extends Pick<SessionOptions, "device" | "threads"> {
@@ -188,8 +188,8 @@ class Run {
     const { model, options, data, surroundings } = this;
     const { device, threads } = surroundings;
     const step = trainingStep(model, options, {
+      ...(await stepForm(device)),
       resolution,
-      batchNorm: device === undefined || device === "cpu" ? "operator" : "primitive",
       mixed: isMixed(options),
       classWeights: weightsInLoss(options, data.train),
     });

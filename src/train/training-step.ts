@@ -1,5 +1,6 @@
 import { type EfficientNet, efficientnet, isTrainable, normalized, parametersOf } from "../models/index.js";
 import { GraphBuilder } from "../onnx/index.js";
+import { channelBlock, type Device } from "../runtime/index.js";
 import { frozenParts, layerFactor, partOfNetwork } from "./groups.js";
 import { optimizerOf, type TrainOptions } from "./options.js";
 import { type StepGraph, stepGraph } from "./step.js";
@@ -17,6 +18,10 @@ export interface TrainingStepOptions {
   /** A factor a class in the loss; none unless given. */
   readonly classWeights?: readonly number[];
 }
+
+/** How a step is written for the hardware that it runs on. */
+export const stepForm = async (device: Device = "cpu"): Promise<Pick<TrainingStepOptions, "batchNorm" | "block">> =>
+  device === "cpu" ? { batchNorm: "operator", block: await channelBlock() } : { batchNorm: "primitive" };
 
 /** The step graph of a model at a resolution, from pixels as bytes. */
 export function trainingStep(
