@@ -74,11 +74,11 @@ describe("what the rule of Conv builds", () => {
     const [x, w] = [b.input("x", "float32", [2, 4, 8, 8]), b.input("w", "float32", [5, 4, 3, 3])];
     const y = b.conv(x, w, null, { strides: [2, 2], pads: [0, 0, 1, 1] });
     expect(gradientText(b, y, [x, w])).toMatchInlineSnapshot(`
-      "%0 = ConvTranspose(dy, w) {kernel_shape: [3,3], strides: [2,2], dilations: [1,1], pads: [0,0,1,1], group: 1, output_padding: [0,0]} [2, 3, 8, 8]
-      %1 = Transpose(x) {perm: [1,0,2,3]} [3, 2, 8, 8]
+      "%0 = ConvTranspose(dy, w) {kernel_shape: [3,3], strides: [2,2], dilations: [1,1], pads: [0,0,1,1], group: 1, output_padding: [0,0]} [2, 4, 8, 8]
+      %1 = Transpose(x) {perm: [1,0,2,3]} [4, 2, 8, 8]
       %2 = Transpose(dy) {perm: [1,0,2,3]} [5, 2, 4, 4]
-      %3 = Conv(%1, %2) {kernel_shape: [4,4], strides: [1,1], dilations: [2,2], pads: [0,0,1,1], group: 1} [3, 5, 3, 3]
-      %4 = Transpose(%3) {perm: [1,0,2,3]} [5, 3, 3, 3]
+      %3 = Conv(%1, %2) {kernel_shape: [4,4], strides: [1,1], dilations: [2,2], pads: [0,0,1,1], group: 1} [4, 5, 3, 3]
+      %4 = Transpose(%3) {perm: [1,0,2,3]} [5, 4, 3, 3]
       d x = %0
       d w = %4"
     `);
@@ -88,7 +88,16 @@ describe("what the rule of Conv builds", () => {
     const b = new GraphBuilder();
     const [x, w] = [b.input("x", "float32", [2, 3, 8, 8]), b.input("w", "float32", [5, 3, 3, 3])];
     const y = b.conv(x, w, null, { strides: [2, 2], pads: [0, 0, 1, 1] });
-    expect(gradientText(b, y, [w])).toMatchInlineSnapshot();
+    expect(gradientText(b, y, [w])).toMatchInlineSnapshot(`
+      "%0 = Reshape(dy, [2, 5, 16]) [2, 5, 16]
+      %1 = Conv(x, float32[27, 3, 3, 3]) {kernel_shape: [3,3], strides: [2,2], dilations: [1,1], pads: [0,0,1,1], group: 1} [2, 27, 4, 4]
+      %2 = Reshape(%1, [2, 27, 16]) [2, 27, 16]
+      %3 = Transpose(%2) {perm: [0,2,1]} [2, 16, 27]
+      %4 = MatMul(%0, %3) [2, 5, 27]
+      %5 = ReduceSum(%4, [0]) {keepdims: 0} [5, 27]
+      %6 = Reshape(%5, [5, 3, 3, 3]) [5, 3, 3, 3]
+      d w = %6"
+    `);
   });
 
   it("one sum for the bias alone", () => {
