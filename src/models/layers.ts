@@ -37,6 +37,10 @@ export interface TrainingBehaviour {
   readonly batchNorm?: "operator" | "primitive";
 }
 
+/** x sigmoid(x) (arXiv 1710.05941); in training on the engine's CPU by its own operator, which inference gets from the engine. */
+const swish = (b: GraphBuilder, x: Value): Value =>
+  b.block === null ? b.mul(x, b.sigmoid(x)) : b.op("com.microsoft.QuickGelu", [x], { alpha: 1 })[0]!;
+
 /** Writes the layers that the family is made of, and notes what training needs of them. */
 export class Layers {
   readonly statistics: BatchStatistics[] = [];
@@ -121,7 +125,7 @@ export class Layers {
 
   /** x sigmoid(x) (arXiv 1710.05941). */
   private swish(x: Value): Value {
-    return this.b.mul(x, this.b.sigmoid(x));
+    return swish(this.b, x);
   }
 
   private normParameters(name: string, channels: number): { affine: Affine; running: Moments } {
