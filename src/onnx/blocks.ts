@@ -8,14 +8,12 @@ import type { GraphBuilder } from "./builder.js";
 import type { Value } from "./graph.js";
 import { type WindowAttributes, windowOf } from "./operators/linear.js";
 
-const [TO, FROM, CONV] = ["ReorderInput", "ReorderOutput", "Conv"].map((op) => `com.microsoft.nchwc.${op}`) as [
-  string,
-  string,
-  string,
-];
-
 /** Names of the operators, for rules about them. */
-export const BLOCK_OPERATORS = { to: TO, from: FROM, conv: CONV } as const;
+export const BLOCK_OPERATORS = {
+  to: "com.microsoft.nchwc.ReorderInput",
+  from: "com.microsoft.nchwc.ReorderOutput",
+  conv: "com.microsoft.nchwc.Conv",
+} as const;
 
 /** True where the engine has a layout for so many channels, and the graph is written for it. */
 export const hasBlocks = ({ block }: GraphBuilder, { type, shape }: Value): boolean =>
@@ -25,11 +23,12 @@ const undone = ({ source }: Value, op: string): Value | null =>
   source.kind === "node" && source.node.op === op ? source.node.inputs[0]! : null;
 
 /** [N, C, H, W] to blocks of channels. */
-export const toBlocks = (b: GraphBuilder, x: Value): Value => undone(x, FROM) ?? b.op(TO, [x])[0]!;
+export const toBlocks = (b: GraphBuilder, x: Value): Value =>
+  undone(x, BLOCK_OPERATORS.from) ?? b.op(BLOCK_OPERATORS.to, [x])[0]!;
 
 /** Back from blocks of channels. */
 export const fromBlocks = (b: GraphBuilder, x: Value): Value =>
-  undone(x, TO) ?? b.op(FROM, [x], { channels: x.shape[1]! })[0]!;
+  undone(x, BLOCK_OPERATORS.to) ?? b.op(BLOCK_OPERATORS.from, [x], { channels: x.shape[1]! })[0]!;
 
 /** A depthwise weight [C, 1, kH, kW] to blocks of channels: one picture of C channels. */
 export const filterToBlocks = (b: GraphBuilder, w: Value): Value =>
@@ -43,7 +42,10 @@ export const filterFromBlocks = (b: GraphBuilder, w: Value): Value => {
 
 /** Convolution of blocks by blocks, to blocks. */
 export const blockedConv = (b: GraphBuilder, x: Value, w: Value, window: Partial<WindowAttributes>): Value =>
-  b.op(CONV, [x, w], { kernel_shape: w.shape.slice(2), ...windowOf(window as Record<string, readonly number[]>) })[0]!;
+  b.op(BLOCK_OPERATORS.conv, [x, w], {
+    kernel_shape: w.shape.slice(2),
+    ...windowOf(window as Record<string, readonly number[]>),
+  })[0]!;
 
 /** A depthwise convolution through the layout: [N, C, H, W] by [C, 1, kH, kW]. */
 export const blockedDepthwise = (b: GraphBuilder, x: Value, w: Value, window: Partial<WindowAttributes>): Value =>
