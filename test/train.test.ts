@@ -84,6 +84,35 @@ describe("a run by a recipe", () => {
   });
 });
 
+it("a run by AdvProp's recipe keeps both BatchNorms, and its model the main one alone", async () => {
+  const few = ["--resolution", "32", "--batch-size", "12", "--epochs", "1", "--adv-epsilon", "1", "--augment", "none"];
+  await train(...SMALL, "--recipe", "advprop", "--data", at("three"), ...few, "--out", at("adversarial"));
+  const { options } = await json("adversarial", "config.json");
+  expect(options).toMatchObject({
+    optimizer: "rmsprop",
+    advEpsilon: 1,
+    advSteps: 1,
+    advStepSize: 1,
+    averageDecay: 0.9999,
+  });
+  const { input } = await json("adversarial", "model", "model.json");
+  expect([input.mean, input.std]).toEqual([
+    [0.5, 0.5, 0.5],
+    [0.5, 0.5, 0.5],
+  ]);
+  const kept = [...(await weightsIn(at("adversarial", "checkpoint.safetensors"))).keys()];
+  for (const leaf of ["weight", "bias", "running_mean", "running_var"])
+    expect(kept).toEqual(expect.arrayContaining([`bn1.aux_bn.0.${leaf}`, `average/bn1.aux_bn.0.${leaf}`]));
+  const [own, plain] = await Promise.all(
+    ["adversarial", "run"].map((run) => weightsIn(at(run, "model", "weights.safetensors"))),
+  );
+  expect([...own!.keys()].sort()).toEqual([...plain!.keys()].sort());
+  const [step] = (await readFile(at("adversarial", "metrics.jsonl"), "utf8")).split("\n");
+  expect(JSON.parse(step!).adversarialLoss).toBeGreaterThan(0);
+  const tested = await fixres(["eval", at("adversarial", "model"), "--data", at("three"), "--json"]);
+  expect(JSON.parse(tested.stdout).n).toBe(12);
+}, 120_000);
+
 describe("a transferred model", () => {
   const transfer = (...more: string[]): string[] => [
     ...["--from", at("run", "model"), "--data", at("four"), "--epochs", "1", "--batch-size", "12"],
@@ -150,6 +179,7 @@ it.each([
   [["efficientnet_b0", "--data", "x"], "there is no place for the run; give --out"],
   [["--resume", "x", "--config", "y"], "--config and --resume both name a configuration"],
   [["efficientnet_b0", "--from", "x", "--data", "y", "--out", "z"], "are to be trained; give one of them"],
+  [["efficientnet_b0", "--adv-epsilon", "-1", "--data", "x", "--out", "y"], "Give a number"],
   [["--augment", "rand-w0"], '"rand-w0" has the unknown section "w0"; known are m, n, p, mstd, mmax and inc'],
   [["--augment", "v9"], 'Unknown augmentation "v9". Known are autoaugment, '],
   [["--color-jitter", "-1"], "the colour jitter of brightness is -1; give a number from 0"],

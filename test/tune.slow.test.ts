@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { random } from "../src/random.js";
-import { fixres, makePictures } from "./command.js";
+import { filesOf, fixres, makePictures } from "./command.js";
 
 let directory: string;
 const at = (...names: string[]): string => join(directory, ...names);
@@ -21,15 +21,6 @@ const tuning = (name: string): string[] => [
   ...["--select-on", "holdout", "--out", at(name), "--cache-dir", at(`cache-${name}`), "--json"],
 ];
 
-/** Every file of a folder by its path. */
-async function files(folder: string): Promise<Map<string, Buffer>> {
-  const entries = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
-  const paths = entries.map(({ parentPath, name }) => join(parentPath, name)).sort();
-  return new Map(
-    await Promise.all(paths.map(async (path) => [path.slice(folder.length), await readFile(path)] as const)),
-  );
-}
-
 it("killed twenty times at any moment, goes on and ends in the same bytes", async () => {
   const started = performance.now();
   const first = await fixres(tuning("whole"));
@@ -46,7 +37,7 @@ it("killed twenty times at any moment, goes on and ends in the same bytes", asyn
   expect(killed).toBeGreaterThan(5);
   const last = await fixres(tuning("killed"));
   expect(last.code, last.stderr).toBe(0);
-  const [whole, found] = [await files(at("whole")), await files(at("killed"))];
+  const [whole, found] = [await filesOf(at("whole")), await filesOf(at("killed"))];
   expect([...found.keys()]).toEqual([...whole.keys()]);
   for (const [name, bytes] of whole) expect(found.get(name)!.equals(bytes), name).toBe(true);
   const { epochSeconds: _, seconds: __, cache: ___, model: ____, ...result } = JSON.parse(first.stdout);

@@ -100,6 +100,7 @@ const CASES: Case[] = [
   unary("Sqrt", Math.sqrt, positive),
   unary("Reciprocal", (x) => 1 / x, positive),
   unary("Abs", Math.abs, awayFromKinks),
+  unary("Sign", Math.sign, awayFromKinks),
   unary("Sigmoid", sigmoid, (u) => 5 * u),
   unary("Tanh", Math.tanh),
   unary("Relu", (x) => Math.max(x, 0), awayFromKinks),

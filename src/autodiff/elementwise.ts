@@ -108,6 +108,8 @@ export const ELEMENTWISE_RULES: Readonly<Record<string, Rule>> = {
   Log: unary((b, dy, x) => b.div(dy, x)),
   Sqrt: unary((b, dy, _, y) => b.div(b.scale(dy, 0.5), y)),
   Reciprocal: unary((b, dy, _, y) => b.neg(b.mul(dy, b.mul(y, y)))),
+  /** Constant but for the jump at 0: nothing passes. So what a sign is computed from is not differentiated through. */
+  Sign: () => [null],
   Abs: unary((b, dy, x) => b.mul(dy, b.op("Sign", [x])[0]!)),
   Sigmoid: unary((b, dy, _, y) => b.mul(dy, b.sub(y, b.mul(y, y)))),
   Tanh: unary((b, dy, _, y) => b.sub(dy, b.mul(dy, b.mul(y, y)))),

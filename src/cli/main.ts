@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   inspect: async () => (await import("./inspect.js")).inspectCommand,
   export: async () => (await import("./export.js")).exportCommand,
   train: async () => (await import("./train.js")).trainCommand,
+  label: async () => (await import("./label.js")).labelCommand,
   plan: async () => (await import("./plan.js")).planCommand,
   average: async () => (await import("./average.js")).averageCommand,
   tune: async () => (await import("./tune.js")).tuneCommand,
@@ -32,6 +33,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   score: async () => (await import("./score.js")).scoreCommand,
   compare: async () => (await import("./compare.js")).compareCommand,
   predict: async () => (await import("./predict.js")).predictCommand,
+  playground: async () => (await import("./playground.js")).playgroundCommand,
   verify: async () => (await import("./verify.js")).verifyCommand,
 };
 

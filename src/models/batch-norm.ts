@@ -3,7 +3,7 @@
  *   y = (z - mean(z)) weight / sqrt(var(z) + epsilon) + bias, a value of each a channel, the variance the biased one.
  */
 import { pixelProducts } from "../autodiff/index.js";
-import { elements, type GraphBuilder, type Value } from "../onnx/index.js";
+import { elements, type GraphBuilder, type Value, windowOf } from "../onnx/index.js";
 
 /** What is normalised, and the statistics that it was normalised by: [C]. */
 export interface Normalized {
@@ -69,4 +69,25 @@ export function pointwiseBatchNorm(
     mean: b.reshape(b.matmul(matrix, b.reshape(mean, [inputs, 1])), [outputs]),
     variance,
   };
+}
+
+/**
+ * BatchNorm by given statistics of z = w * x, a convolution without bias, as a convolution alone: with f = weight / sqrt(variance + epsilon)
+ * it is (f w) * x + (bias - mean f). For networks that are differentiated by their input: no pass over z is left, forward or back.
+ * @returns null where z is not the result of a convolution
+ */
+export function foldedBatchNorm(
+  b: GraphBuilder,
+  z: Value,
+  { weight, bias, epsilon }: Affine,
+  { mean, variance }: Pick<Normalized, "mean" | "variance">,
+): Value | null {
+  if (z.source.kind !== "node" || z.source.node.op !== "Conv") return null;
+  const { inputs, attributes } = z.source.node;
+  const [x, w] = inputs as [Value, Value];
+  const factor = b.div(weight, b.sqrt(b.add(variance, b.scalar(epsilon))));
+  const outputs = w.shape[0]!;
+  const matrix = b.reshape(w, [outputs, elements(w.shape) / outputs]);
+  const scaled = b.reshape(b.mul(matrix, b.reshape(factor, [outputs, 1])), w.shape);
+  return b.conv(x, scaled, b.sub(bias, b.mul(mean, factor)), windowOf(attributes));
 }

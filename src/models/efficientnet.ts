@@ -1,4 +1,4 @@
-import type { GraphBuilder, Value } from "../onnx/index.js";
+import type { GraphBuilder, Shape, Value } from "../onnx/index.js";
 import { type Architecture, type BlockSpec, blocksOf, headFeatures, stemChannels } from "./family.js";
 import { type BatchStatistics, Layers, type Noise, type TrainingBehaviour } from "./layers.js";
 
@@ -18,6 +18,8 @@ export interface NetworkOptions {
   readonly classes: number;
   /** Inference unless given. */
   readonly training?: TrainingBehaviour;
+  /** Where parameters come from by their names, for a network that stands in a graph twice; the builder's own unless given. */
+  readonly parameter?: (name: string, shape: Shape) => Value;
 }
 
 /**
@@ -28,9 +30,9 @@ export function efficientnet(
   b: GraphBuilder,
   x: Value,
   arch: Architecture,
-  { classes, training }: NetworkOptions,
+  { classes, training, parameter }: NetworkOptions,
 ): Network {
-  const layers = new Layers(b, arch, training ?? null);
+  const layers = new Layers(b, arch, training ?? null, parameter);
   const blocks = blocksOf(arch);
   let y = b.scope("stem", () =>
     layers.activation(layers.norm(layers.conv(x, "conv_stem", stemChannels(arch), 3, { stride: 2 }), "bn1")),
@@ -56,9 +58,9 @@ function fromTrunk(layers: Layers, trunk: Value, classes: number): Omit<Network,
 function classifier(layers: Layers, pooled: Value, classes: number): Value {
   const { b, training } = layers;
   const features = pooled.shape[1]!;
-  const weight = b.parameter("classifier.weight", [classes, features]);
+  const weight = layers.parameter("classifier.weight", [classes, features]);
   const kept = layers.drop(pooled, "dropout", training?.dropout ?? 0, pooled.shape);
-  return b.gemm(kept, weight, b.parameter("classifier.bias", [classes]), { transB: true });
+  return b.gemm(kept, weight, layers.parameter("classifier.bias", [classes]), { transB: true });
 }
 
 /**

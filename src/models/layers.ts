@@ -1,5 +1,5 @@
-import { elements, type GraphBuilder, type Value } from "../onnx/index.js";
-import { type Affine, type Normalized, pointwiseBatchNorm, primitiveBatchNorm } from "./batch-norm.js";
+import { elements, type GraphBuilder, type Shape, type Value } from "../onnx/index.js";
+import { type Affine, foldedBatchNorm, type Normalized, pointwiseBatchNorm, primitiveBatchNorm } from "./batch-norm.js";
 import { depthwiseTraining } from "./depthwise.js";
 import type { Architecture } from "./family.js";
 
@@ -35,6 +35,8 @@ export interface TrainingBehaviour {
   readonly skips?: (block: string) => boolean;
   /** How BatchNorm by the batch is written: as ONNX's operator (unless given), or in primitive ones where that is refused. */
   readonly batchNorm?: "operator" | "primitive";
+  /** Whether BatchNorm by running statistics goes into the convolution before it, where that can be; false unless given. */
+  readonly folded?: boolean;
 }
 
 /** x sigmoid(x) (arXiv 1710.05941); in training on the engine's CPU by its own operator, which inference gets from the engine. */
@@ -50,6 +52,8 @@ export class Layers {
     readonly b: GraphBuilder,
     readonly arch: Architecture,
     readonly training: TrainingBehaviour | null,
+    /** The parameter of a name; the builder's own unless given. */
+    readonly parameter: (name: string, shape: Shape) => Value = (name, shape) => b.parameter(name, shape),
   ) {}
 
   /**
@@ -58,7 +62,7 @@ export class Layers {
    */
   conv(x: Value, name: string, outChannels: number, kernel: number, { stride = 1, depthwise = false } = {}): Value {
     const channels = x.shape[1]!;
-    const w = this.b.parameter(`${name}.weight`, [outChannels, depthwise ? 1 : channels, kernel, kernel]);
+    const w = this.parameter(`${name}.weight`, [outChannels, depthwise ? 1 : channels, kernel, kernel]);
     const [[top, bottom], [left, right]] = [
       this.padding(x.shape[2]!, kernel, stride),
       this.padding(x.shape[3]!, kernel, stride),
@@ -78,8 +82,10 @@ export class Layers {
     const { affine, running } = this.normParameters(name, x.shape[1]!);
     const { weight, bias, epsilon } = affine;
     const { mean, variance } = running;
-    if (!this.training?.batchStatistics(name))
-      return this.b.batchNormalization(x, weight, bias, mean, variance, epsilon);
+    if (!this.training?.batchStatistics(name)) {
+      const folded = this.training?.folded === true ? foldedBatchNorm(this.b, x, affine, running) : null;
+      return folded ?? this.b.batchNormalization(x, weight, bias, mean, variance, epsilon);
+    }
     return this.noted(
       name,
       x,
@@ -94,7 +100,7 @@ export class Layers {
   pointwiseNorm(x: Value, name: string, outChannels: number, normName: string): Value {
     if (!this.training?.batchStatistics(normName) || outChannels <= x.shape[1]!)
       return this.norm(this.conv(x, name, outChannels, 1), normName);
-    const w = this.b.parameter(`${name}.weight`, [outChannels, x.shape[1]!, 1, 1]);
+    const w = this.parameter(`${name}.weight`, [outChannels, x.shape[1]!, 1, 1]);
     const { affine, running } = this.normParameters(normName, outChannels);
     return this.noted(normName, x, running, pointwiseBatchNorm(this.b, x, w, affine));
   }
@@ -129,7 +135,7 @@ export class Layers {
   }
 
   private normParameters(name: string, channels: number): { affine: Affine; running: Moments } {
-    const parameter = (leaf: string): Value => this.b.parameter(`${name}.${leaf}`, [channels]);
+    const parameter = (leaf: string): Value => this.parameter(`${name}.${leaf}`, [channels]);
     const affine = { weight: parameter("weight"), bias: parameter("bias"), epsilon: this.arch.batchNormEpsilon };
     return { affine, running: { mean: parameter("running_mean"), variance: parameter("running_var") } };
   }
@@ -149,8 +155,8 @@ export class Layers {
   }
 
   private pointwise(x: Value, name: string, outChannels: number): Value {
-    const w = this.b.parameter(`${name}.weight`, [outChannels, x.shape[1]!, 1, 1]);
-    return this.b.conv(x, w, this.b.parameter(`${name}.bias`, [outChannels]));
+    const w = this.parameter(`${name}.weight`, [outChannels, x.shape[1]!, 1, 1]);
+    return this.b.conv(x, w, this.parameter(`${name}.bias`, [outChannels]));
   }
 
   private padding(length: number, kernel: number, stride: number): [number, number] {

@@ -22,12 +22,20 @@ export const HALF_NORMALIZATION: Normalization = { mean: [0.5, 0.5, 0.5], std: [
  * Pictures as they are decoded to what a network takes: (pixel / 255 - mean) / std, channels first.
  * @param pixels - uint8 [N, H, W, 3]  @returns float32 [N, 3, H, W]
  */
-export function normalized(b: GraphBuilder, pixels: Value, { mean, std }: Normalization): Value {
+export function normalized(b: GraphBuilder, pixels: Value, normalization: Normalization): Value {
+  return standardized(b, planes(b, pixels), normalization);
+}
+
+/** Pictures of bytes, uint8 [N, H, W, 3], as float32 [N, 3, H, W] of the same scale, 0..255. */
+export const planes = (b: GraphBuilder, pixels: Value): Value =>
+  // Bytes are moved before they become floats: a quarter of the traffic.
+  b.scope("preprocess", () => b.cast(b.transpose(pixels, [0, 3, 1, 2]), "float32"));
+
+/** (x / 255 - mean) / std of `planes`. */
+export function standardized(b: GraphBuilder, x: Value, { mean, std }: Normalization): Value {
   return b.scope("preprocess", () => {
     const channel = (values: readonly number[]): Value =>
       b.constant(Float32Array.from(values), "float32", [1, 3, 1, 1]);
-    // Bytes are moved before they become floats: a quarter of the traffic.
-    const x = b.cast(b.transpose(pixels, [0, 3, 1, 2]), "float32");
     return b.mul(b.sub(x, channel(mean.map((m) => m * 255))), channel(std.map((s) => 1 / (s * 255))));
   });
 }

@@ -3,9 +3,11 @@ import { DataError } from "../errors.js";
 import type { EfficientNet } from "../models/index.js";
 import { silent } from "../progress.js";
 import { openSession } from "../runtime/index.js";
+import { mainName } from "./adversarial/index.js";
 import { weightsInLoss } from "./class-weights.js";
 import { stepsPerEpoch } from "./length.js";
 import { noiseFeeds } from "./noise.js";
+import { normalizedFor } from "./normalization.js";
 import { checkTrainOptions, optimizerOf, type TrainOptions } from "./options.js";
 import { batchFeeds, isMixed, trainingPictures } from "./pictures.js";
 import type { TrainSurroundings } from "./run.js";
@@ -46,7 +48,7 @@ const DIVERGED = 4;
  * @throws {RequestError} for options that cannot be
  */
 export async function findLearningRate(
-  model: EfficientNet,
+  from: EfficientNet,
   { train }: Pick<Splits, "train">,
   options: TrainOptions,
   {
@@ -62,6 +64,7 @@ export async function findLearningRate(
 ): Promise<FoundRate> {
   // The average of the weights plays no part in the losses.
   const ramp = checkTrainOptions({ ...options, averageDecay: 0 });
+  const model = normalizedFor(from, ramp);
   const { batchSize, seed, accumulate, resolution, sampling, onBadImage } = ramp;
   // Updates may gather over as many epochs as they need: the ramp goes round the pictures.
   stepsPerEpoch(train, { ...ramp, accumulate: 1 });
@@ -75,7 +78,7 @@ export async function findLearningRate(
   const losses: number[] = [];
   const points: RatePoint[] = [];
   try {
-    await session.setState(initialState(step, optimizerOf(ramp), (name) => model.tensors.get(name)!.data));
+    await session.setState(initialState(step, optimizerOf(ramp), (name) => model.tensors.get(mainName(name))!.data));
     const transform = trainingPictures(ramp, { resolution, normalization: model.input, exifOrientation });
     const cache = openPictureCache(cacheBytes);
     for (let epoch = 0, run = 0; ; epoch++) {

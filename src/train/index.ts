@@ -3,6 +3,8 @@
  *
  * @module
  */
+
+export { type Attack, attacked, auxiliaryName, mainName, usualSteps } from "./adversarial/index.js";
 export { type AverageOptions, averageName, averageShare } from "./average.js";
 export { balancedWeights } from "./class-weights.js";
 export { configOf, loadConfig, type RunConfig } from "./config.js";
@@ -16,6 +18,7 @@ export {
   logLikelihoods,
   type Mix,
 } from "./loss.js";
+export { normalizedFor } from "./normalization.js";
 export {
   adamw,
   lamb,
@@ -28,11 +31,13 @@ export {
   sgd,
 } from "./optimizers.js";
 export {
+  attackOf,
   CLASS_WEIGHTS,
   checkTrainOptions,
   defaultTrainOptions,
   METRICS,
   type Metric,
+  NORMALIZATIONS,
   type TrainOptions,
 } from "./options.js";
 export { resolutionAt } from "./progressive.js";
@@ -44,5 +49,33 @@ export { sourceHash } from "./rundir.js";
 export { checkSchedule, learningRateAt, SCHEDULES, type Schedule, type ScheduleName } from "./schedule.js";
 export { isOver, type Placed, placed } from "./standing.js";
 export { initialState, isKept, STAT_DECAY, type StepGraph, type StepOptions, slotName, stepGraph } from "./step.js";
+export {
+  BALANCES,
+  type Choice,
+  choose,
+  contentsOfSource,
+  joinLabels,
+  type LabelFile,
+  type LabelIntoOptions,
+  type LabelledBatch,
+  type Lesson,
+  labelInto,
+  labelled,
+  lessonOf,
+  openLabels,
+  PSEUDO_LABELS,
+  type PseudoLabel,
+  type Range,
+  type RoundResult,
+  type RoundsOptions,
+  type RoundsResult,
+  readColumns,
+  readProbabilities,
+  rowsOfStep,
+  type Taught,
+  type TrainingData,
+  taughtBy,
+  trainStudents,
+} from "./student/index.js";
 export { stepForm, type TrainingStepOptions, trainingStep } from "./training-step.js";
 export { forClasses } from "./transfer.js";

@@ -12,6 +12,8 @@ export type MetricsLine =
       readonly epoch: number;
       readonly learningRate: number;
       readonly loss: number;
+      /** Of adversarial pictures, where there are. */
+      readonly adversarialLoss?: number;
     }
   | {
       readonly kind: "epoch";
@@ -92,7 +94,14 @@ const rowOf = ({
 
 function eventOf(line: MetricsLine): ScalarEvent {
   if (line.kind === "step")
-    return { step: line.step, scalars: { "train/loss": line.loss, learning_rate: line.learningRate } };
+    return {
+      step: line.step,
+      scalars: {
+        "train/loss": line.loss,
+        learning_rate: line.learningRate,
+        ...(line.adversarialLoss === undefined ? {} : { "train/adversarial_loss": line.adversarialLoss }),
+      },
+    };
   const { step, trainTop1, val } = line;
   return {
     step,

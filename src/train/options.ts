@@ -1,14 +1,19 @@
 import { z } from "zod";
 import { ON_BAD_IMAGE, SAMPLINGS } from "../data/index.js";
 import { RequestError } from "../errors.js";
+import type { Attack } from "./adversarial/index.js";
 import { OPTIMIZERS, type Optimizer, optimizer } from "./optimizers.js";
 import { checkPictures } from "./pictures.js";
 import { checkSchedule, SCHEDULES } from "./schedule.js";
 import { STAT_DECAY } from "./step.js";
+import { BALANCES } from "./student/choose.js";
+import { PSEUDO_LABELS } from "./student/options.js";
 
 /** Metrics of the validation that can choose epochs. */
 export const METRICS = ["top1", "top5", "loss"] as const;
 export type Metric = (typeof METRICS)[number];
+
+export const NORMALIZATIONS = ["model", "imagenet", "half"] as const;
 
 export const CLASS_WEIGHTS = ["none", "balanced"] as const;
 
@@ -85,6 +90,24 @@ export const TrainOptions = z.strictObject({
   mixProbability: z.number().default(1),
   /** Probability of CutMix where both are. */
   mixSwitch: z.number().default(0.5),
+  /** Noisy Student: pictures that a teacher labelled, for each labelled one of a batch; none if 0, and the next four then say nothing. */
+  unlabelledRatio: z.number().min(0).max(1000).default(0),
+  /** A picture's likeliest class must have a probability above it. */
+  threshold: z.number().min(0).lt(1).default(0.3),
+  /** What the student is to give: the teacher's probabilities, or its likeliest class. */
+  pseudoLabels: z.enum(PSEUDO_LABELS).default("soft"),
+  /** How classes get as many pictures as one another: by dropping the least confident, repeating, both, or not at all. */
+  balance: z.enum(BALANCES).default("both"),
+  /** How many that is; the mean of those that passed if 0. */
+  perClass: z.number().int().min(0).default(0),
+  /** AdvProp: how far a pixel of an adversarial picture may lie from its own, of 255; no such pictures if 0. */
+  advEpsilon: z.number().min(0).max(255).default(0),
+  /** Gradients that each of them follows; moved at random alone if 0. */
+  advSteps: z.number().int().min(0).max(100).default(0),
+  /** How far a pixel moves along each, of 255. */
+  advStepSize: z.number().gt(0).max(255).default(1),
+  /** Mean and deviation of pictures for a network that was never trained; others keep their own, as does `model`. */
+  normalization: z.enum(NORMALIZATIONS).default("model"),
 });
 export type TrainOptions = z.infer<typeof TrainOptions>;
 
@@ -126,8 +149,20 @@ export function checkTrainOptions(options: TrainOptions): TrainOptions {
   }
   checkSchedule({ ...options, name: options.schedule });
   checkPictures(result.data);
+  checkAttack(result.data);
   return result.data;
 }
+
+function checkAttack({ advEpsilon, advSteps }: TrainOptions): void {
+  if (advEpsilon > 0 || advSteps === 0) return;
+  throw new RequestError(
+    `advSteps is ${advSteps}, but advEpsilon is 0: there are no adversarial pictures. Give both, or neither.`,
+  );
+}
+
+/** How the step makes adversarial pictures; undefined where it does not. */
+export const attackOf = ({ advEpsilon, advSteps, advStepSize }: TrainOptions): Attack | undefined =>
+  advEpsilon === 0 ? undefined : { epsilon: advEpsilon, steps: advSteps, stepSize: advStepSize };
 
 export const optimizerOf = ({
   optimizer: name,

@@ -1,8 +1,18 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { RequestError } from "../errors.js";
+import { architecture, freshModel } from "../models/index.js";
 import { folderOf } from "../pictures.testing.js";
-import { checkTrainOptions, learningRateAt, RECIPE_NAMES, type Recipe, recipe, resolvedOptions } from "./index.js";
+import {
+  checkTrainOptions,
+  learningRateAt,
+  normalizedFor,
+  RECIPE_NAMES,
+  type Recipe,
+  recipe,
+  resolvedOptions,
+  type TrainOptions,
+} from "./index.js";
 
 const circumstances = { arch: { dropout: 0.2 }, resolution: 224, pictures: 100_000 };
 
@@ -26,6 +36,48 @@ describe("named recipes", () => {
     const at = (epoch: number) => learningRateAt({ ...options, name: options.schedule }, epoch) / options.learningRate;
     // Warm-up to 5 epochs; by then two steps of 2.4 are over.
     expect([2.5, 5, 7.1, 7.3].map(at)).toEqual([0.5, 0.97 ** 2, 0.97 ** 2, 0.97 ** 3]);
+  });
+});
+
+describe("adversarial pictures", () => {
+  const resolve = async (given: Partial<TrainOptions>, name = "advprop") =>
+    resolvedOptions(await recipe(name), given, circumstances);
+
+  it("are the paper's by the recipe, which is the EfficientNet one otherwise", async () => {
+    const { advEpsilon, advSteps, advStepSize, normalization, ...rest } = await resolve({});
+    expect([advEpsilon, advSteps, advStepSize, normalization]).toEqual([4, 5, 1, "half"]);
+    const { advEpsilon: none, ...plain } = await resolve({}, "efficientnet");
+    expect(none).toBe(0);
+    expect(plain).toMatchObject(rest);
+  });
+
+  it.each<[name: string, given: Partial<TrainOptions>, steps: number]>([
+    ["advprop", { advEpsilon: 1 }, 1],
+    ["advprop", { advEpsilon: 2 }, 3],
+    ["advprop", { advEpsilon: 0 }, 0],
+    ["advprop", { advSteps: 2 }, 2],
+    ["modern", { advEpsilon: 3 }, 4],
+    ["modern", { advEpsilon: 2, advSteps: 0 }, 0],
+  ])("by %s and %j are made by %i steps", async (name, given, steps) => {
+    const found = await resolve(given, name);
+    expect(found.advSteps).toBe(steps);
+    expect(checkTrainOptions(found)).toEqual(found);
+  });
+
+  it("are not made of no change", async () => {
+    expect(() => checkTrainOptions({ ...resolvedOptions({}, {}, circumstances), advSteps: 2 })).toThrow(
+      "advSteps is 2, but advEpsilon is 0",
+    );
+  });
+});
+
+describe("the normalisation", () => {
+  const fresh = freshModel(architecture("efficientnet_b0", { width: 0.25, depth: 0.25 }), ["a", "b"], 0);
+  it("is a fresh network's to choose, and a trained one keeps its own", () => {
+    expect(normalizedFor(fresh, { normalization: "half" }).input).toMatchObject({ mean: [0.5, 0.5, 0.5] });
+    expect(normalizedFor(fresh, { normalization: "model" })).toBe(fresh);
+    const trained = { ...fresh, provenance: [...fresh.provenance, { what: "trained" as const }] };
+    expect(normalizedFor(trained, { normalization: "half" })).toBe(trained);
   });
 });
 

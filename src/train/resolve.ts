@@ -1,4 +1,5 @@
 import type { Architecture } from "../models/index.js";
+import { usualSteps } from "./adversarial/index.js";
 import { defaultTrainOptions, type TrainOptions } from "./options.js";
 import type { Recipe } from "./recipes.js";
 
@@ -28,7 +29,13 @@ export function resolvedOptions(
     recipe.learningRate === undefined ? [defaults.learningRate, 64] : [recipe.learningRate, learningRatePer];
   const scaled = per === undefined ? rate : (rate * batchSize * accumulate) / per;
   const learningRate = given.learningRate ?? scaled;
-  return { ...defaults, ...asked, batchSize, epochs, warmupEpochs, learningRate };
+  return { ...defaults, ...asked, batchSize, epochs, warmupEpochs, learningRate, advSteps: attackSteps(recipe, given) };
+}
+
+/** A recipe's steps are meant for its own ε; for another that is given alone they are the usual ones. */
+function attackSteps(recipe: Recipe, given: Partial<TrainOptions>): number {
+  const { advEpsilon = recipe.advEpsilon ?? 0, advSteps } = given;
+  return advSteps ?? (given.advEpsilon === undefined ? recipe.advSteps : undefined) ?? usualSteps(advEpsilon);
 }
 
 /** What has a value, of the named ones. */

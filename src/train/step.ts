@@ -1,5 +1,5 @@
 import { gradients } from "../autodiff/index.js";
-import type { BatchStatistics, Network, Noise } from "../models/index.js";
+import type { BatchStatistics, Network } from "../models/index.js";
 import {
   elements,
   type Graph,
@@ -11,8 +11,10 @@ import {
   withoutExpands,
 } from "../onnx/index.js";
 import type { Program } from "../runtime/index.js";
+import type { AuxiliaryPass } from "./adversarial/index.js";
 import { type AverageOptions, averageName, averageShare } from "./average.js";
 import { correctCount, crossEntropy, type LossOptions } from "./loss.js";
+import type { StepNoise } from "./noise.js";
 import { norm, type Optimizer } from "./optimizers.js";
 
 /** Weight of the old running statistic when a batch's comes in (PyTorch's momentum is 1 minus this), unless another is asked for. */
@@ -35,11 +37,13 @@ export interface StepOptions extends LossOptions {
   readonly accumulate?: number;
   /** Keeps the moving average of all that moves; none unless given. */
   readonly average?: AverageOptions;
+  /** Pictures that are learned from besides, under other BatchNorms: the gradient is that of both losses' sum. None unless given. */
+  readonly auxiliary?: AuxiliaryPass;
 }
 
 /**
  * One training step as one graph. A run takes a batch, the step's scalars and the noise, moves the state that the
- * session carries, and gives the loss and the number of correct pictures.
+ * session carries, and gives the loss and the number of correct pictures, of auxiliary ones too if there are: `auxiliaryLoss`.
  */
 export interface StepGraph {
   readonly graph: Graph;
@@ -48,7 +52,9 @@ export interface StepGraph {
   readonly trained: readonly string[];
   /** Names of all that the session carries: parameters, running statistics, optimizer slots, averages, gathered gradients. */
   readonly state: readonly string[];
-  readonly noise: readonly Noise[];
+  readonly noise: readonly StepNoise[];
+  /** Adversarial pictures, float32 [N, 3, H, W], 0..255, as values of the graph, where it makes some. */
+  readonly adversarial?: Value;
   /** What a run is fed besides batch and noise. @param run - from 1; every `accumulate`th one updates the parameters */
   scalars(run: number, learningRate: number): Readonly<Record<string, Float32Array>>;
 }
@@ -75,10 +81,14 @@ export function stepGraph(
   weights: (parameter: string) => TypedArray,
   options: StepOptions,
 ): StepGraph {
-  const { optimizer, labelSmoothing, trainable, statDecay = STAT_DECAY, mix, accumulate = 1, average } = options;
+  const { optimizer, labelSmoothing, trainable, statDecay = STAT_DECAY, mix, targets, accumulate = 1 } = options;
+  const { average, auxiliary } = options;
   const loss = crossEntropy(b, network.logits, labels, labelSmoothing, options);
-  const parameters = parametersFor([loss]);
-  const statistics = runningStatistics(b, network.statistics, statDecay);
+  const auxiliaryLoss = auxiliary && crossEntropy(b, auxiliary.logits, labels, labelSmoothing, options);
+  const total = auxiliaryLoss === undefined ? loss : b.add(loss, auxiliaryLoss);
+  const noise = [...network.noise, ...(auxiliary?.noise ?? [])];
+  const parameters = parametersFor([total]);
+  const statistics = runningStatistics(b, [...network.statistics, ...(auxiliary?.statistics ?? [])], statDecay);
   const measured = new Set([...statistics.keys()].map(({ name }) => name));
   const trained = parameters.filter(({ name }) => trainable(name) && !measured.has(name) && !isStatistic(name));
 
@@ -90,7 +100,7 @@ export function stepGraph(
   const scalars = Object.fromEntries(
     Object.keys(feeds(accumulate, 1)).map((name) => [name, b.input(`step/${name}`, "float32", [])]),
   );
-  const next: Next = new Map(updates(b, trained, gradients(b, loss, trained), scalars, options));
+  const next: Next = new Map(updates(b, trained, gradients(b, total, trained), scalars, options));
   for (const [statistic, value] of statistics) next.set(statistic, value);
   if (average) for (const [old, value] of [...next]) follow(b, next, old, value, scalars.averageShare!);
 
@@ -98,13 +108,14 @@ export function stepGraph(
   const graph = withoutExpands({
     name: "training step",
     inputs: [
-      ...[...inputs, labels, ...(mix ? [mix.otherLabels, mix.share] : [])],
-      ...[...network.noise.map(({ input }) => input), ...Object.values(scalars)],
+      ...[...inputs, labels, ...(mix ? [mix.otherLabels, mix.share] : []), ...(targets ? [targets] : [])],
+      ...[...noise.map(({ input }) => input), ...Object.values(scalars)],
       ...[...next.keys()].filter(({ source }) => source.kind === "input"),
     ],
     outputs: {
       loss,
       correct: correctCount(b, network.logits, labels),
+      ...(auxiliaryLoss === undefined ? {} : { auxiliaryLoss }),
       ...Object.fromEntries([...next].map(([{ name }, value]) => [`next/${name}`, value])),
     },
   });
@@ -116,7 +127,8 @@ export function stepGraph(
     program: { model, carried },
     trained: trained.map(({ name }) => name),
     state: Object.keys(carried),
-    noise: network.noise,
+    noise,
+    adversarial: auxiliary?.pictures,
     scalars: (run, learningRate) =>
       Object.fromEntries(
         Object.entries(feeds(run, learningRate)).map(([name, value]) => [`step/${name}`, Float32Array.of(value)]),

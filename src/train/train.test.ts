@@ -52,7 +52,7 @@ describe("noise", () => {
   const noise = [{ input: b.input("noise/dropout", "float32", [100, 200]), keep: 0.8 }];
   it("keeps the mean, is a function of seed and step, and holds only 0 and 1 / keep", () => {
     const [a, same, other] = [noiseFeeds(noise, 1, 7), noiseFeeds(noise, 1, 7), noiseFeeds(noise, 1, 8)];
-    const values = a["noise/dropout"]!;
+    const values = a["noise/dropout"] as Float32Array;
     expect(values).toEqual(same["noise/dropout"]);
     expect(values).not.toEqual(other["noise/dropout"]);
     expect(new Set(values)).toEqual(new Set([0, Math.fround(1 / 0.8)]));
