@@ -6,7 +6,7 @@
 import { fileURLToPath } from "node:url";
 import { architecture, freshModel } from "fixres/models";
 import { openSession } from "fixres/runtime";
-import { defaultTrainOptions, initialState, sgd, trainingStep } from "fixres/train";
+import { defaultTrainOptions, initialState, sgd, stepForm, trainingStep } from "fixres/train";
 import { rate, report, rounds, type Variant } from "./rounds.js";
 
 const CASES = [
@@ -22,7 +22,7 @@ async function measure(resolution: number, batch: number): Promise<number> {
     0,
   );
   const options = { ...defaultTrainOptions({ resolution, dropout: 0 }), batchSize: batch, dropPath: 0 };
-  const step = trainingStep(model, options);
+  const step = trainingStep(model, options, await stepForm());
   const session = await openSession(step.program, { where: "here", profilePrefix });
   await session.setState(initialState(step, sgd(), (name) => model.tensors.get(name)!.data));
   const feeds = {

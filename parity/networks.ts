@@ -20,8 +20,9 @@ export function build(
   batch: number,
   resolution: number,
   options: Omit<NetworkOptions, "classes"> = {},
+  block: number | null = null,
 ): { b: GraphBuilder; x: Value; network: Network } {
-  const b = new GraphBuilder();
+  const b = new GraphBuilder([], block);
   const x = b.input("input", "float32", [batch, 3, resolution, resolution]);
   return { b, x, network: efficientnet(b, x, architecture(arch), { classes: CLASSES, ...options }) };
 }

@@ -1,7 +1,7 @@
 import { gradients } from "fixres/autodiff";
 import type { Network } from "fixres/models";
 import { type GraphBuilder, parametersFor, type Value } from "fixres/onnx";
-import { openSession } from "fixres/runtime";
+import { channelBlock, openSession } from "fixres/runtime";
 import {
   adamw,
   crossEntropy,
@@ -46,8 +46,9 @@ interface Built {
   readonly network: Network;
 }
 
-function training({ arch, batch, resolution }: TrainGolden): Built {
-  const built = build(arch, batch, resolution, { training: { batchStatistics: () => true, dropout: 0, dropPath: 0 } });
+async function training({ arch, batch, resolution }: TrainGolden): Promise<Built> {
+  const behaviour = { training: { batchStatistics: () => true, dropout: 0, dropPath: 0 } };
+  const built = build(arch, batch, resolution, behaviour, await channelBlock());
   return { ...built, labels: built.b.input("labels", "int32", [batch]) };
 }
 
@@ -78,7 +79,7 @@ async function losses(
   optimizer: Optimizer,
   { lr, losses: wanted }: z.infer<typeof Trajectory>,
 ): Promise<number[]> {
-  const { b, x, labels, network } = training(golden);
+  const { b, x, labels, network } = await training(golden);
   const weights = valuesOf(goldenModel(golden.arch));
   const step = stepGraph(b, network, [x], labels, weights, {
     optimizer,
@@ -131,7 +132,7 @@ const worstRelative = (golden: readonly number[], ours: readonly number[]): numb
 export async function* checkTrain(golden: TrainGolden): AsyncGenerator<EntryResult> {
   const { arch, resolution, batch } = golden;
   const entry = `train ${arch} ${resolution}`;
-  const { b, x, labels, network } = training(golden);
+  const { b, x, labels, network } = await training(golden);
   const loss = crossEntropy(b, network.logits, labels, golden.label_smoothing);
   const parameters = parametersFor([loss]).filter(({ name }) => !name.includes("running_"));
   const values = [...parameters, x];
@@ -155,7 +156,7 @@ export async function* checkTrain(golden: TrainGolden): AsyncGenerator<EntryResu
 
   // A learning rate of zero leaves the parameters and shows what one forward pass does to the running statistics.
   const still = sgd();
-  const forward = training(golden);
+  const forward = await training(golden);
   const weights = valuesOf(goldenModel(arch));
   const step = stepGraph(forward.b, forward.network, [forward.x], forward.labels, weights, {
     optimizer: still,

@@ -26,6 +26,8 @@ export interface Case {
   readonly name: string;
   readonly operands: readonly Operand[];
   readonly build: (b: GraphBuilder, operands: Value[]) => Value;
+  /** The builder's `block`; none unless given. */
+  readonly block?: number;
   /** What `build` computes, by plain loops in float64. Without it, derivatives are those of what ONNX Runtime computes. */
   readonly reference?: (operands: readonly ArrayLike<number>[]) => number[];
   /** Of the central differences. 1e-4 with a reference; else give 1 if the case is linear in each operand, or it is 1e-2. */
@@ -58,8 +60,8 @@ const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
   Array.from(a).reduce((sum, v, i) => sum + v * b[i]!, 0);
 
 /** The case as a graph, before it is differentiated. */
-function graphOf({ operands, build }: Case): { b: GraphBuilder; inputs: Value[]; y: Value } {
-  const b = new GraphBuilder();
+function graphOf({ operands, build, block }: Case): { b: GraphBuilder; inputs: Value[]; y: Value } {
+  const b = new GraphBuilder([], block);
   const inputs = operands.map(({ shape, type = "float32" }, i) => b.input(`x${i}`, type, shape));
   return { b, inputs, y: build(b, inputs) };
 }
@@ -125,8 +127,12 @@ export function checkRules(rules: Readonly<Record<string, Rule>>, cases: readonl
 }
 
 /** ⟨dy, J v⟩ = ⟨Jᵀ dy, v⟩ for an operator that is linear in its first operand, with the others fixed. */
-export async function checkAdjoint(shapes: readonly (readonly number[])[], build: Case["build"]): Promise<void> {
-  const b = new GraphBuilder();
+export async function checkAdjoint(
+  shapes: readonly (readonly number[])[],
+  build: Case["build"],
+  block?: number,
+): Promise<void> {
+  const b = new GraphBuilder([], block);
   const inputs = shapes.map((shape, i) => b.input(`x${i}`, "float32", shape));
   const y = build(b, inputs);
   const dy = b.input("dy", "float32", y.shape);

@@ -11,16 +11,21 @@ describe("the rule of Conv, against central differences", () => {
     convolution("3x3", [2, 3, 5, 7], [4, 3, 3, 3], { pads: [1, 1, 1, 1] }),
     convolution("batch 1, no pads", [1, 2, 4, 4], [3, 2, 3, 3]),
     convolution("pads only at the end, stride 2", [2, 3, 8, 8], [4, 3, 3, 3], { strides: [2, 2], pads: [0, 0, 1, 1] }),
-    convolution("uneven pads, odd size, stride 2", [1, 2, 7, 9], [3, 2, 5, 3], { strides: [2, 2], pads: [1, 0, 2, 1] }),
+    convolution("uneven pads, odd size, stride 2", [1, 3, 7, 9], [3, 3, 5, 3], { strides: [2, 2], pads: [1, 0, 2, 1] }),
     convolution("unequal strides", [1, 2, 7, 8], [2, 2, 3, 3], { strides: [2, 1], pads: [1, 1, 1, 1] }),
-    convolution("pads wider than the kernel", [1, 2, 3, 3], [2, 2, 2, 2], { strides: [2, 2], pads: [3, 2, 3, 3] }),
+    convolution("pads wider than the kernel", [1, 9, 3, 3], [2, 9, 2, 2], { strides: [2, 2], pads: [3, 2, 3, 3] }),
     convolution("last rows unread", [1, 3, 8, 8], [4, 3, 1, 1], { strides: [3, 3] }),
-    convolution("last rows unread by a wide kernel", [1, 2, 8, 10], [2, 2, 3, 3], { strides: [4, 3] }),
-    convolution("dilated", [1, 2, 7, 7], [2, 2, 3, 3], { dilations: [2, 2], pads: [2, 2, 2, 2] }),
-    convolution("unequally dilated, stride 2, rows unread", [1, 2, 8, 9], [2, 2, 3, 2], {
+    convolution("last rows unread by a wide kernel", [1, 4, 8, 10], [2, 4, 3, 3], { strides: [4, 3] }),
+    convolution("dilated", [1, 4, 7, 7], [2, 4, 3, 3], { dilations: [2, 2], pads: [2, 2, 2, 2] }),
+    convolution("unequally dilated, stride 2, rows unread", [1, 6, 8, 9], [2, 6, 3, 2], {
       dilations: [2, 3],
       strides: [2, 2],
     }),
+    convolution("few elements a result, dilated", [2, 3, 7, 7], [2, 3, 3, 3], {
+      dilations: [2, 2],
+      pads: [2, 2, 2, 2],
+    }),
+    convolution("few elements a result, rows unread", [1, 2, 8, 10], [2, 2, 3, 3], { strides: [4, 3] }),
     convolution("1x1", [2, 3, 4, 5], [6, 3, 1, 1]),
     convolution("1x1, batch 1, one pixel", [1, 4, 1, 1], [5, 4, 1, 1]),
     convolution("1x1 of one channel", [2, 1, 3, 3], [1, 1, 1, 1]),
@@ -66,16 +71,32 @@ describe("what the rule of Conv builds", () => {
 
   it("a transposed convolution, and one with batch and channels exchanged, for 3x3 with stride 2", () => {
     const b = new GraphBuilder();
-    const [x, w] = [b.input("x", "float32", [2, 3, 8, 8]), b.input("w", "float32", [5, 3, 3, 3])];
+    const [x, w] = [b.input("x", "float32", [2, 4, 8, 8]), b.input("w", "float32", [5, 4, 3, 3])];
     const y = b.conv(x, w, null, { strides: [2, 2], pads: [0, 0, 1, 1] });
     expect(gradientText(b, y, [x, w])).toMatchInlineSnapshot(`
-      "%0 = ConvTranspose(dy, w) {kernel_shape: [3,3], strides: [2,2], dilations: [1,1], pads: [0,0,1,1], group: 1, output_padding: [0,0]} [2, 3, 8, 8]
-      %1 = Transpose(x) {perm: [1,0,2,3]} [3, 2, 8, 8]
+      "%0 = ConvTranspose(dy, w) {kernel_shape: [3,3], strides: [2,2], dilations: [1,1], pads: [0,0,1,1], group: 1, output_padding: [0,0]} [2, 4, 8, 8]
+      %1 = Transpose(x) {perm: [1,0,2,3]} [4, 2, 8, 8]
       %2 = Transpose(dy) {perm: [1,0,2,3]} [5, 2, 4, 4]
-      %3 = Conv(%1, %2) {kernel_shape: [4,4], strides: [1,1], dilations: [2,2], pads: [0,0,1,1], group: 1} [3, 5, 3, 3]
-      %4 = Transpose(%3) {perm: [1,0,2,3]} [5, 3, 3, 3]
+      %3 = Conv(%1, %2) {kernel_shape: [4,4], strides: [1,1], dilations: [2,2], pads: [0,0,1,1], group: 1} [4, 5, 3, 3]
+      %4 = Transpose(%3) {perm: [1,0,2,3]} [5, 4, 3, 3]
       d x = %0
       d w = %4"
+    `);
+  });
+
+  it("a product of dy and patches, for the weight of a stem", () => {
+    const b = new GraphBuilder();
+    const [x, w] = [b.input("x", "float32", [2, 3, 8, 8]), b.input("w", "float32", [5, 3, 3, 3])];
+    const y = b.conv(x, w, null, { strides: [2, 2], pads: [0, 0, 1, 1] });
+    expect(gradientText(b, y, [w])).toMatchInlineSnapshot(`
+      "%0 = Reshape(dy, [2, 5, 16]) [2, 5, 16]
+      %1 = Conv(x, float32[27, 3, 3, 3]) {kernel_shape: [3,3], strides: [2,2], dilations: [1,1], pads: [0,0,1,1], group: 1} [2, 27, 4, 4]
+      %2 = Reshape(%1, [2, 27, 16]) [2, 27, 16]
+      %3 = Transpose(%2) {perm: [0,2,1]} [2, 16, 27]
+      %4 = MatMul(%0, %3) [2, 5, 27]
+      %5 = ReduceSum(%4, [0]) {keepdims: 0} [5, 27]
+      %6 = Reshape(%5, [5, 3, 3, 3]) [5, 3, 3, 3]
+      d w = %6"
     `);
   });
 

@@ -6,7 +6,15 @@
  * Both have a general form and faster ones for what EfficientNet is made of: 1x1 and depthwise convolutions.
  */
 import { UnsupportedOperatorError } from "../errors.js";
-import { type GraphBuilder, showShape, type Value, type WindowAttributes, windowOf } from "../onnx/index.js";
+import {
+  elements,
+  type GraphBuilder,
+  type Shape,
+  showShape,
+  type Value,
+  type WindowAttributes,
+  windowOf,
+} from "../onnx/index.js";
 import { depthwiseInputGradient, depthwiseKernelGradient } from "./depthwise.js";
 import { parts, type Rule } from "./rule.js";
 
@@ -44,10 +52,15 @@ function inputGradient(b: GraphBuilder, x: Value, w: Value, dy: Value, conv: Win
     const dx = depthwiseInputGradient(b, w, dy, conv);
     if (dx !== null) return dx;
   }
+  return transposedConvolution(b, x.shape, w, dy, conv);
+}
+
+/** dx in its general form, of the shape of x. */
+export function transposedConvolution(b: GraphBuilder, x: Shape, w: Value, dy: Value, conv: WindowAttributes): Value {
   // Rows of x that no window reached get zero gradient; ConvTranspose makes them only if asked.
   const output_padding = ([0, 1] as const).map((axis) => {
     const reach = (dy.shape[2 + axis]! - 1) * conv.strides[axis] + (w.shape[2 + axis]! - 1) * conv.dilations[axis] + 1;
-    return x.shape[2 + axis]! - reach + conv.pads[axis] + conv.pads[axis + 2]!;
+    return x[2 + axis]! - reach + conv.pads[axis] + conv.pads[axis + 2]!;
   });
   return b.convTranspose(dy, w, { ...conv, output_padding });
 }
@@ -70,6 +83,19 @@ export function pixelProducts(b: GraphBuilder, y: Value, x: Value): Value {
   return b.reduceSum(b.matmul(pixels(b, y), b.transpose(pixels(b, x), [0, 2, 1])), { axes: [0] });
 }
 
+/**
+ * Elements of x that a result reads, C kH kW, up to which dw is the product of dy and patches of x: all of x a few times over. The
+ * general form has a kernel as large as dy and moves batch and channels.
+ */
+const MOST_PATCH_ELEMENTS = 32;
+
+/** The elements that each result reads, [N, C kH kW, H', W'], taken by a convolution with kernels that each hold a single 1. */
+function patches(b: GraphBuilder, x: Value, w: Value, conv: WindowAttributes): Value {
+  const count = elements(w.shape.slice(1));
+  const ones = Float32Array.from({ length: count * count }, (_, i) => Number(i % (count + 1) === 0));
+  return b.conv(x, b.constant(ones, "float32", [count, ...w.shape.slice(1)], "taps"), null, conv);
+}
+
 function kernelGradient(b: GraphBuilder, x: Value, w: Value, dy: Value, conv: WindowAttributes): Value {
   if (isPointwise(w, conv)) return b.reshape(pixelProducts(b, dy, x), w.shape);
   if (isDepthwise(x, w, conv)) return depthwiseKernelGradient(b, x, w, dy, conv);
@@ -77,6 +103,9 @@ function kernelGradient(b: GraphBuilder, x: Value, w: Value, dy: Value, conv: Wi
     throw new UnsupportedOperatorError(
       `Conv of ${x.shape[1]} channels in ${conv.group} groups with a weight of ${showShape(w.shape)} has no gradient by it; group must be 1, or the number of channels with one undilated filter each. Freeze it.`,
     );
+  }
+  if (elements(w.shape.slice(1)) <= MOST_PATCH_ELEMENTS) {
+    return b.reshape(pixelProducts(b, dy, patches(b, x, w, conv)), w.shape);
   }
   // x * dy with batch and channels exchanged; hence strides and dilations change places too.
   const swap = (value: Value): Value => b.transpose(value, [1, 0, 2, 3]);

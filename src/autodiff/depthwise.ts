@@ -1,7 +1,7 @@
 import type { GraphBuilder, Value, WindowAttributes } from "../onnx/index.js";
 
 /** Runs both kernel axes backwards. */
-const flip = (b: GraphBuilder, w: Value): Value =>
+export const flipped = (b: GraphBuilder, w: Value): Value =>
   b.slice(w, { axes: [2, 3], starts: [-1, -1], ends: [-(2 ** 31), -(2 ** 31)], steps: [-1, -1] });
 
 /**
@@ -13,7 +13,7 @@ export function depthwiseInputGradient(b: GraphBuilder, w: Value, dy: Value, con
   const [channels, , ...kernel] = w.shape as [number, number, number, number];
   const around = [0, 1, 0, 1].map((axis, i) => kernel[axis]! - 1 - conv.pads[i]!);
   if (conv.strides.some((stride) => stride !== 1) || around.some((n) => n < 0)) return null;
-  return b.conv(dy, flip(b, w), null, { pads: around as [number, number, number, number], group: channels });
+  return b.conv(dy, flipped(b, w), null, { pads: around as [number, number, number, number], group: channels });
 }
 
 /**

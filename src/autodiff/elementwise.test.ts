@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { noise, run, worst } from "../engine.testing.js";
 import { UnsupportedOperatorError } from "../errors.js";
-import { GraphBuilder, type Value } from "../onnx/index.js";
+import { GraphBuilder, nodesFor, type Value } from "../onnx/index.js";
 import { type Case, checkRules } from "./check.testing.js";
 import { ELEMENTWISE_RULES } from "./elementwise.js";
 import { gradients } from "./gradients.js";
@@ -32,6 +33,17 @@ const unary = (op: string, f: (x: number) => number, values?: (u: number) => num
   build: (b, [x]) => b.op(op, [x!])[0]!,
   reference: ([x]) => Array.from(x!, f),
 });
+
+const QUICK_GELU = "com.microsoft.QuickGelu";
+
+const engineSwish: Case = {
+  ...unary(
+    QUICK_GELU,
+    (x) => x * sigmoid(x),
+    (u) => 4 * u,
+  ),
+  build: (b, [x]) => b.op(QUICK_GELU, [x!], { alpha: 1 })[0]!,
+};
 
 type Shapes = readonly [x: readonly number[], w: readonly number[], y: readonly number[]];
 const BROADCASTS: readonly Shapes[] = [
@@ -80,6 +92,7 @@ const softmax = (shape: readonly number[], axis: number, logarithm: boolean): Ca
 });
 
 const CASES: Case[] = [
+  engineSwish,
   unary("Identity", (x) => x),
   unary("Neg", (x) => -x),
   unary("Exp", Math.exp),
@@ -205,5 +218,38 @@ describe("elementwise rules where differences cannot tell", () => {
     const make = (): unknown => build((b, x) => ({ y: b.op("Max", [x, b.exp(x), b.neg(x)])[0]!, wrt: [x] }));
     expect(make).toThrow(UnsupportedOperatorError);
     expect(make).toThrow('Max "Max" of 3 operands has no gradient rule; nest it, two operands at a time.');
+  });
+});
+
+describe("the rule of the engine's swish", () => {
+  const gradientOf = (shape: readonly number[], swish: (b: GraphBuilder, x: Value) => Value) => {
+    const b = new GraphBuilder();
+    const [x, dy] = [b.input("x", "float32", shape), b.input("dy", "float32", shape)];
+    const [dx] = gradients(b, swish(b, x), [x], dy);
+    return {
+      graph: { name: "swish", inputs: [x, dy], outputs: { dx: dx! } },
+      ops: nodesFor([dx!]).map(({ op }) => op),
+    };
+  };
+  const own = (b: GraphBuilder, x: Value): Value => b.op(QUICK_GELU, [x], { alpha: 1 })[0]!;
+
+  it("goes part by part where there is much, and comes to the same", async () => {
+    // Twice, so that the loops and what is in them have names of their own.
+    const shape = [3, 5, 29, 1009];
+    const loop = gradientOf(shape, (b, x) => own(b, own(b, x)));
+    expect(loop.ops.filter((op) => op === "loop.SwishGradient")).toHaveLength(2);
+    const twice = (b: GraphBuilder, x: Value): Value => {
+      const y = b.mul(x, b.sigmoid(x));
+      return b.mul(y, b.sigmoid(y));
+    };
+    const plain = gradientOf(shape, twice);
+    const feeds = { x: noise("x", shape), dy: noise("dy", shape) };
+    const nothing = (): Float32Array => new Float32Array(0);
+    const [found, wanted] = [await run(loop.graph, nothing, feeds), await run(plain.graph, nothing, feeds)];
+    expect(worst(found.dx!, wanted.dx!)).toBeLessThan(2e-6);
+  });
+
+  it("refuses another alpha", () => {
+    expect(() => gradientOf([2], (b, x) => b.op(QUICK_GELU, [x], { alpha: 1.702 })[0]!)).toThrow("alpha must be 1");
   });
 });

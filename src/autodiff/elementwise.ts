@@ -1,5 +1,5 @@
 import { UnsupportedOperatorError } from "../errors.js";
-import { axisOf, type GraphBuilder, type Node, type Value } from "../onnx/index.js";
+import { axisOf, elements, type GraphBuilder, type Node, type Value } from "../onnx/index.js";
 import { parts, type Rule, unbroadcast } from "./rule.js";
 
 /** A rule for y = f(x), each element by itself: dx from x, y and dy. */
@@ -41,6 +41,31 @@ const mul: Rule = (b, node, dys, wanted, wrt) => {
   if (gates(left, right) && !wrt.has(left)) return [null, swish(left)];
   return product(b, node, dys, wanted, wrt);
 };
+
+/** Elements that stay in a core's cache with what is made of them. */
+const PART = 2 ** 17;
+
+/** The rule of the engine's swish; where it is large, part by part (`loop.SwishGradient`). */
+const quickGelu: Rule = (b, node, dys) => {
+  const { x, y, dy } = parts(node, dys);
+  if (node.attributes.alpha !== 1)
+    throw new UnsupportedOperatorError(`${node.op} "${node.name}": alpha must be 1, which makes it swish.`);
+  const count = elements(x.shape);
+  const pieces = divisorFrom(count, count / PART);
+  if (pieces === 1) {
+    const s = b.sigmoid(x);
+    return [b.mul(dy, b.add(s, b.sub(y, b.mul(y, s))))];
+  }
+  const split = (v: Value): Value => b.reshape(v, [pieces, count / pieces]);
+  return [b.reshape(b.op("loop.SwishGradient", [split(x), split(dy)])[0]!, x.shape)];
+};
+
+/** The least divisor of `n` that is no smaller than `wanted`. */
+function divisorFrom(n: number, wanted: number): number {
+  let divisor = Math.max(1, Math.ceil(wanted));
+  while (n % divisor !== 0) divisor++;
+  return divisor;
+}
 
 /** The axis along which Softmax and LogSoftmax sum to one, counted from the front. */
 const axisOfSoftmax = (node: Node): number =>
@@ -125,6 +150,7 @@ export const ELEMENTWISE_RULES: Readonly<Record<string, Rule>> = {
     (b, dy) => b.neg(dy),
   ),
   Mul: mul,
+  "com.microsoft.QuickGelu": quickGelu,
   Div: binary(
     (b, dy, _, w) => b.div(dy, w),
     (b, dy, _x, w, y) => b.neg(b.div(b.mul(dy, y), w)),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ShapeError, UnsupportedOperatorError } from "../errors.js";
 import { GraphBuilder, nodesFor, type Value } from "../onnx/index.js";
+import { BLOCKED_RULES } from "./blocked.js";
 import { type Case, checkGradient, gradientText } from "./check.testing.js";
 import { ELEMENTWISE_RULES } from "./elementwise.js";
 import { gradients, RULES } from "./gradients.js";
@@ -9,8 +10,8 @@ import { LINEAR_RULES } from "./linear.js";
 import { NORMALIZATION_RULES } from "./normalization.js";
 import { REDUCTION_RULES } from "./reduce.js";
 
-it("has the rules of five families, each with a test of its own that covers them all, and no operator twice", () => {
-  const families = [ELEMENTWISE_RULES, REDUCTION_RULES, LAYOUT_RULES, LINEAR_RULES, NORMALIZATION_RULES];
+it("has the rules of six families, each with a test of its own that covers them all, and no operator twice", () => {
+  const families = [ELEMENTWISE_RULES, REDUCTION_RULES, LAYOUT_RULES, LINEAR_RULES, NORMALIZATION_RULES, BLOCKED_RULES];
   expect(Object.keys(RULES).sort()).toEqual(families.flatMap((rules) => Object.keys(rules)).sort());
 });
 

@@ -1,5 +1,6 @@
 import { ShapeError, UnsupportedOperatorError } from "../errors.js";
 import { elements, type GraphBuilder, type Node, nodesFor, sameShape, showShape, type Value } from "../onnx/index.js";
+import { BLOCKED_RULES } from "./blocked.js";
 import { ELEMENTWISE_RULES } from "./elementwise.js";
 import { LAYOUT_RULES } from "./layout.js";
 import { LINEAR_RULES } from "./linear.js";
@@ -15,6 +16,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   ...LAYOUT_RULES,
   ...LINEAR_RULES,
   ...NORMALIZATION_RULES,
+  ...BLOCKED_RULES,
 };
 
 /**

@@ -1,7 +1,19 @@
-import { elements, type GraphBuilder, type Value, windowOf } from "../onnx/index.js";
+import {
+  blockedDepthwise,
+  elements,
+  type GraphBuilder,
+  hasBlocks,
+  type Value,
+  type WindowAttributes,
+  windowOf,
+} from "../onnx/index.js";
 
 /** Products of input and output pixels a channel up to which a dense matrix beats the engine's depthwise convolution. */
 const MOST_ELEMENTS = 4096;
+
+/** A depthwise convolution, [N, C, H, W] by [C, 1, kH, kW], as it and its gradients are computed fastest. */
+export const depthwiseTraining = (b: GraphBuilder, x: Value, w: Value, window: Partial<WindowAttributes>): Value =>
+  hasBlocks(b, x) ? blockedDepthwise(b, x, w, window) : depthwiseProduct(b, b.conv(x, w, null, window));
 
 /**
  * A depthwise convolution of small maps as one matrix product a channel: [N, in] pixels by a matrix [in, out] that holds each tap

@@ -1,6 +1,6 @@
 import { elements, type GraphBuilder, type Shape, type Value } from "../onnx/index.js";
 import { type Affine, foldedBatchNorm, type Normalized, pointwiseBatchNorm, primitiveBatchNorm } from "./batch-norm.js";
-import { depthwiseProduct } from "./depthwise.js";
+import { depthwiseTraining } from "./depthwise.js";
 import type { Architecture } from "./family.js";
 
 /** What a BatchNorm in training mode measured: the batch's mean and biased variance over `count` elements a channel. */
@@ -44,6 +44,10 @@ export interface TrainingBehaviour {
 export const PRECISIONS = ["float32", "mixed"] as const;
 export type Precision = (typeof PRECISIONS)[number];
 
+/** x sigmoid(x) (arXiv 1710.05941); in training on the engine's CPU by its own operator, which inference gets from the engine. */
+const swish = (b: GraphBuilder, x: Value): Value =>
+  b.block === null ? b.mul(x, b.sigmoid(x)) : b.op("com.microsoft.QuickGelu", [x], { alpha: 1 })[0]!;
+
 /** Writes the layers that the family is made of, and notes what training needs of them. */
 export class Layers {
   readonly statistics: BatchStatistics[] = [];
@@ -68,13 +72,14 @@ export class Layers {
       this.padding(x.shape[2]!, kernel, stride),
       this.padding(x.shape[3]!, kernel, stride),
     ];
-    const y = this.b.conv(this.half(x), w, null, {
+    const window = {
       strides: [stride, stride],
       pads: [top, left, bottom, right],
       group: depthwise ? channels : 1,
-    });
-    // In inference the engine has a faster layout for its convolutions.
-    return depthwise && this.training !== null && !this.isMixed ? depthwiseProduct(this.b, y) : y;
+    } as const;
+    // In inference the engine brings its convolutions to a faster layout by itself.
+    if (depthwise && this.training !== null && !this.isMixed) return depthwiseTraining(this.b, x, w, window);
+    return this.b.conv(this.half(x), w, null, window);
   }
 
   /** BatchNorm by running statistics, or by the batch's where training asks for it (arXiv 1502.03167). */
@@ -154,7 +159,7 @@ export class Layers {
 
   /** x sigmoid(x) (arXiv 1710.05941). */
   private swish(x: Value): Value {
-    return this.b.mul(x, this.b.sigmoid(x));
+    return swish(this.b, x);
   }
 
   private normParameters(name: string, channels: number): { affine: Affine; running: Moments } {

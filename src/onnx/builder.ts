@@ -12,10 +12,9 @@ import {
   type TypedArray,
   type Value,
 } from "./graph.js";
-import { OPERATORS, type OperatorName } from "./operators/index.js";
+import { OPERATORS, type OperatorName, operatorNamed } from "./operators/index.js";
 import { TYPE_CODES } from "./operators/layout.js";
 import type { WindowAttributes } from "./operators/linear.js";
-import type { Operator } from "./operators/operator.js";
 
 /** Axes and whether they stay as ones. */
 interface Reduction {
@@ -48,8 +47,15 @@ export class GraphBuilder {
   private readonly ids = new Map<Value, number>();
   private prefix = "";
 
-  /** @param taken - names that stand for something else already, in a graph that is written on */
-  constructor(taken: Iterable<string> = []) {
+  /**
+   * @param taken - names that stand for something else already, in a graph that is written on
+   * @param block - channels that the engine's CPU keeps together in its own layout, where the graph is for that alone (`blocks.ts`);
+   * unless given the graph is for any engine
+   */
+  constructor(
+    taken: Iterable<string> = [],
+    readonly block: number | null = null,
+  ) {
     for (const name of taken) this.unique(name);
   }
 
@@ -112,7 +118,7 @@ export class GraphBuilder {
    * @throws {ShapeError} for operands that do not go together
    */
   op(op: string, inputs: readonly (Value | null)[], attributes: Attributes = {}, name = op): readonly Value[] {
-    const operator: Operator | null = Object.hasOwn(OPERATORS, op) ? OPERATORS[op as OperatorName] : null;
+    const operator = operatorNamed(op);
     if (operator === null) {
       throw new UnsupportedOperatorError(
         `operator "${op}" of node "${name}" is not supported. Supported: ${Object.keys(OPERATORS).join(", ")}.`,

@@ -5,6 +5,17 @@
  *
  * @module
  */
+export {
+  BLOCK_OPERATORS,
+  blockedConv,
+  blockedDepthwise,
+  filterFromBlocks,
+  filterToBlocks,
+  fromBlocks,
+  hasBlocks,
+  spacedBlocks,
+  toBlocks,
+} from "./blocks.js";
 export { GraphBuilder } from "./builder.js";
 export {
   ARRAYS,

@@ -1,6 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { RequestError } from "../errors.js";
 import { attributeProto } from "./attributes.js";
+import { GraphBuilder } from "./builder.js";
 import {
   elements,
   type Graph,
@@ -12,12 +13,13 @@ import {
   type TypedArray,
   type Value,
 } from "./graph.js";
-import { OPERATORS, OPSET, type OperatorName } from "./operators/index.js";
+import type { Loop } from "./operators/engine.js";
+import { OPSET, operatorNamed } from "./operators/index.js";
 import { TYPE_CODES } from "./operators/layout.js";
-import type { Operator } from "./operators/operator.js";
 import {
   AttributeProto_AttributeType,
   AttributeProtoSchema,
+  type GraphProto,
   GraphProtoSchema,
   ModelProtoSchema,
   NodeProtoSchema,
@@ -50,10 +52,22 @@ export interface SerializeOptions {
  * @throws {RequestError} where bound data do not fit a parameter's shape, two of the inputs, parameters and outputs share a
  * name, or an output needs an input that the graph does not list
  */
-export function serialize(
-  graph: Graph,
-  { bind = () => ({ kind: "input" }), metadata = {}, open = {} }: SerializeOptions = {},
-): Uint8Array {
+export function serialize(graph: Graph, { metadata = {}, ...options }: SerializeOptions = {}): Uint8Array {
+  const domains = new Set(nodesFor(Object.values(graph.outputs)).map(domainOf));
+  const model = create(ModelProtoSchema, {
+    irVersion: 9n,
+    opsetImport: [
+      { domain: "", version: BigInt(OPSET) },
+      ...[...domains].filter(Boolean).map((domain) => ({ domain, version: 1n })),
+    ],
+    producerName: "fixres",
+    graph: graphProto(graph, options),
+    metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
+  });
+  return toBinary(ModelProtoSchema, model);
+}
+
+function graphProto(graph: Graph, { bind = () => ({ kind: "input" }), open = {} }: SerializeOptions): GraphProto {
   const outputs = Object.entries(graph.outputs);
   const roots = Object.values(graph.outputs);
   const nodes = nodesFor(roots);
@@ -82,21 +96,13 @@ export function serialize(
   const unused = distinct();
   for (const node of [...computed, ...constants, ...identities]) node.name = unused(node.name);
 
-  const proto = create(GraphProtoSchema, {
+  return create(GraphProtoSchema, {
     name: graph.name,
     node: [...constants, ...computed, ...identities],
     initializer,
     input: inputs,
     output: outputs.map(([name, value]) => valueInfo(name, value, open[name])),
   });
-  const model = create(ModelProtoSchema, {
-    irVersion: 9n,
-    opsetImport: [{ domain: "", version: BigInt(OPSET) }],
-    producerName: "fixres",
-    graph: proto,
-    metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
-  });
-  return toBinary(ModelProtoSchema, model);
 }
 
 /**
@@ -205,11 +211,42 @@ function tensorProto(value: Value, binding: StoredBinding): TensorProto {
   return tensor;
 }
 
-function nodeProto(node: Node, nameOf: (value: Value | null) => string) {
-  const { attributes: kinds }: Operator = OPERATORS[node.op as OperatorName];
+const isLoop = (node: Node): boolean => "body" in operatorNamed(node.op)!;
+
+/** The domain of a node's operator, "" for ONNX's own. */
+const domainOf = (node: Node): string => (isLoop(node) ? "" : node.op.slice(0, Math.max(node.op.lastIndexOf("."), 0)));
+
+/** A loop as Scan. Names inside must not be any outside, hence the node's own before them. */
+function scanProto(node: Node, body: Loop["body"], nameOf: (value: Value | null) => string) {
+  const b = new GraphBuilder();
+  const { inputs, outputs } = b.scope(node.name, () => {
+    const inputs = node.inputs.map((input, i) => b.input(`${node.name}/${i}`, input!.type, input!.shape.slice(1)));
+    return { inputs, outputs: { [`${node.name}/result`]: body(b, inputs) } };
+  });
   return create(NodeProtoSchema, {
     name: node.name,
-    opType: node.op,
+    opType: "Scan",
+    input: node.inputs.map(nameOf),
+    output: node.outputs.map(nameOf),
+    attribute: [
+      attributeProto("num_scan_inputs", "int", inputs.length),
+      create(AttributeProtoSchema, {
+        name: "body",
+        type: AttributeProto_AttributeType.GRAPH,
+        g: graphProto({ name: node.name, inputs, outputs }, {}),
+      }),
+    ],
+  });
+}
+
+function nodeProto(node: Node, nameOf: (value: Value | null) => string) {
+  const operator = operatorNamed(node.op)!;
+  if ("body" in operator) return scanProto(node, operator.body, nameOf);
+  const { attributes: kinds } = operator;
+  return create(NodeProtoSchema, {
+    name: node.name,
+    domain: domainOf(node),
+    opType: node.op.slice(node.op.lastIndexOf(".") + 1),
     input: node.inputs.map(nameOf),
     output: node.outputs.map(nameOf),
     attribute: Object.entries(node.attributes).map(([name, value]) => attributeProto(name, kinds[name]!, value)),

@@ -8,6 +8,7 @@ import type { SessionOptions } from "./options.js";
 import type { Program, Session } from "./session.js";
 import { openThreadSession } from "./thread.js";
 
+export { channelBlock } from "./block.js";
 export { DEVICES, type Device, type SessionOptions } from "./options.js";
 export { packed } from "./packed.js";
 export { openPool, type Pool } from "./pool.js";

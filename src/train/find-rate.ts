@@ -14,7 +14,7 @@ import { stepWithin } from "./recompute.js";
 import type { TrainSurroundings } from "./run.js";
 import { checkDevice } from "./self-check.js";
 import { initialState } from "./step.js";
-import { trainingStep } from "./training-step.js";
+import { stepForm, trainingStep } from "./training-step.js";
 
 /** The loss under a learning rate, of one update of the ramp. */
 export interface RatePoint {
@@ -72,10 +72,10 @@ export async function findLearningRate(
   const { batchSize, seed, accumulate, resolution, sampling, onBadImage } = ramp;
   // Updates may gather over as many epochs as they need: the ramp goes round the pictures.
   stepsPerEpoch(train, { ...ramp, accumulate: 1 });
-  const batchNorm = device === undefined || device === "cpu" ? "operator" : "primitive";
+  const form = await stepForm(device);
   const build = (parts?: (part: string) => boolean) =>
     trainingStep(model, ramp, {
-      batchNorm,
+      ...form,
       mixed: isMixed(ramp),
       classWeights: weightsInLoss(ramp, train),
       recompute: parts,

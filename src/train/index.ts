@@ -88,5 +88,5 @@ export {
   taughtBy,
   trainStudents,
 } from "./student/index.js";
-export { type TrainingStepOptions, trainingStep } from "./training-step.js";
+export { stepForm, type TrainingStepOptions, trainingStep } from "./training-step.js";
 export { forClasses } from "./transfer.js";

@@ -13,6 +13,7 @@ import {
   defaultTrainOptions,
   initialState,
   optimizer,
+  stepForm,
   type TrainOptions,
   train,
   trainingStep,
@@ -65,7 +66,7 @@ const halves = { ...model, input: { ...model.input, mean: [0.5, 0.5, 0.5], std: 
 
 /** The loss of a first step, and how many pictures are right, without mixing. */
 async function plainly(options: TrainOptions, pixels: Uint8Array, labels: Int32Array): Promise<number[]> {
-  const step = trainingStep(halves, options);
+  const step = trainingStep(halves, options, await stepForm());
   const session = await openSession(step.program, { where: "here", threads: 1 });
   await session.setState(initialState(step, optimizer("sgd"), (name) => model.tensors.get(name)!.data));
   const noise = noiseFeeds(step.noise, options.seed, 1);

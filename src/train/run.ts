@@ -24,7 +24,7 @@ import { isOver, placed } from "./standing.js";
 import { initialState, type StepGraph } from "./step.js";
 import { type Lesson, lessonOf, type TrainingData } from "./student/lesson.js";
 import { trainedModel } from "./trained-model.js";
-import { trainingStep } from "./training-step.js";
+import { stepForm, trainingStep } from "./training-step.js";
 
 /** A run's surroundings, none of which changes what it computes. */
 export interface TrainSurroundings extends CheckedEngine, RecomputeOptions {
@@ -193,10 +193,11 @@ class Run {
     if (resolution === this.resolution) return;
     const { model, options, data, surroundings } = this;
     const { device, threads } = surroundings;
+    const form = await stepForm(device);
     const build = (recompute?: (part: string) => boolean) =>
       trainingStep(model, options, {
+        ...form,
         resolution,
-        batchNorm: device === undefined || device === "cpu" ? "operator" : "primitive",
         mixed: isMixed(options),
         classWeights: weightsInLoss(options, data.train),
         recompute,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { RequestError } from "../errors.js";
 import { architecture, efficientnet, freshModel, type TrainingBehaviour } from "../models/index.js";
-import { GraphBuilder, type TypedArray } from "../onnx/index.js";
+import { GraphBuilder, nodesFor, type TypedArray } from "../onnx/index.js";
 import { openSession, packed } from "../runtime/index.js";
 import {
   checkSchedule,
@@ -13,6 +13,7 @@ import {
   OPTIMIZERS,
   optimizer,
   type Schedule,
+  stepForm,
   stepGraph,
   trainingStep,
 } from "./index.js";
@@ -106,10 +107,15 @@ describe("a training step", () => {
     expect(losses.at(-1)!).toBeLessThan(losses[0]! * 0.8);
   });
 
-  it("computes the same with BatchNorm in primitive operators", async () => {
+  it("computes the same for any engine, with BatchNorm in primitive operators, and in the CPU's own operators", async () => {
+    const cpu = await stepForm();
+    if (cpu.block !== null) {
+      const ops = new Set(nodesFor(Object.values(trainingStep(model, options, cpu).graph.outputs)).map(({ op }) => op));
+      expect(ops).toContain("com.microsoft.nchwc.Conv");
+    }
     const after = await Promise.all(
-      (["operator", "primitive"] as const).map(async (form) => {
-        const step = trainingStep(model, options, { batchNorm: form });
+      [{}, { batchNorm: "primitive" } as const, cpu].map(async (form) => {
+        const step = trainingStep(model, options, form);
         const session = await openSession(step.program, { where: "here", threads: 1 });
         await session.setState(initialState(step, optimizer("sgd"), weights));
         const { loss } = await session.run({ ...batch, "step/learningRate": Float32Array.of(0.1) });
@@ -118,12 +124,14 @@ describe("a training step", () => {
         return { loss: Number(loss![0]), state };
       }),
     );
-    expect(after[1]!.loss).toBeCloseTo(after[0]!.loss, 4);
-    for (const name of ["bn1.running_mean", "bn1.running_var", "conv_stem.weight", "classifier.weight"]) {
-      const [a, b] = after.map(({ state }) => state[name] as Float32Array);
-      a!.forEach((v, i) => {
-        expect(Math.abs(v - b![i]!), name).toBeLessThan(1e-3 * Math.max(1, Math.abs(v)));
-      });
+    for (const { loss, state } of after.slice(1)) {
+      expect(loss).toBeCloseTo(after[0]!.loss, 4);
+      for (const name of ["bn1.running_mean", "bn1.running_var", "conv_stem.weight", "classifier.weight"]) {
+        const [a, b] = [after[0]!.state[name] as Float32Array, state[name] as Float32Array];
+        a.forEach((v, i) => {
+          expect(Math.abs(v - b[i]!), name).toBeLessThan(1e-3 * Math.max(1, Math.abs(v)));
+        });
+      }
     }
   });
 

@@ -8,6 +8,7 @@ import {
   type TrainingBehaviour,
 } from "../models/index.js";
 import { GraphBuilder, type Value } from "../onnx/index.js";
+import { channelBlock, type Device } from "../runtime/index.js";
 import { adversarialPass, auxiliaryName, mainName, sharedParameters } from "./adversarial/index.js";
 import { frozenParts, layerFactor, partOfNetwork } from "./groups.js";
 import { crossEntropy, type LossOptions } from "./loss.js";
@@ -19,6 +20,8 @@ import { rowsOfStep } from "./student/options.js";
 export interface TrainingStepOptions {
   /** How BatchNorm is written; CUDA's kernel refuses training mode (microsoft/onnxruntime#16867). `operator` unless given. */
   readonly batchNorm?: "operator" | "primitive";
+  /** Channels a block of the engine's own layout, where the step is for that engine's CPU alone (`channelBlock`). */
+  readonly block?: number | null;
   /** Other than the options' own, where the run goes through several. */
   readonly resolution?: number;
   /** Whether pictures have a second label, fed as `otherLabels`, and `share`, the first one's part. */
@@ -29,6 +32,10 @@ export interface TrainingStepOptions {
   readonly classWeights?: readonly number[];
 }
 
+/** How a step is written for the hardware that it runs on. */
+export const stepForm = async (device: Device = "cpu"): Promise<Pick<TrainingStepOptions, "batchNorm" | "block">> =>
+  device === "cpu" ? { batchNorm: "operator", block: await channelBlock() } : { batchNorm: "primitive" };
+
 /**
  * The step graph of a model at a resolution, from pixels as bytes. Of a student (`unlabelledRatio`) it takes `targets` too, float32
  * [rows, classes], for labelled pictures and others alike.
@@ -38,16 +45,18 @@ export function trainingStep(
   options: TrainOptions,
   {
     batchNorm = "operator",
+    block = null,
     resolution = options.resolution,
     mixed = false,
     classWeights,
     recompute,
   }: TrainingStepOptions = {},
 ): StepGraph {
-  const b = new GraphBuilder();
   const batchSize = rowsOfStep(options);
   const taught = batchSize > options.batchSize;
   const { dropout, dropPath, labelSmoothing, statDecay, accumulate, precision } = options;
+  // The engine's own layout is one of float32 alone.
+  const b = new GraphBuilder([], precision === "mixed" ? null : block);
   const pixels = b.input("pixels", "uint8", [batchSize, resolution, resolution, 3]);
   const labels = b.input("labels", "int32", [batchSize]);
   const frozen = frozenParts(arch, options.freeze);
