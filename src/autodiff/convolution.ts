@@ -93,7 +93,8 @@ const MOST_PATCH_ELEMENTS = 32;
 function patches(b: GraphBuilder, x: Value, w: Value, conv: WindowAttributes): Value {
   const count = elements(w.shape.slice(1));
   const ones = Float32Array.from({ length: count * count }, (_, i) => Number(i % (count + 1) === 0));
-  return b.conv(x, b.constant(ones, "float32", [count, ...w.shape.slice(1)], "taps"), null, conv);
+  const taps = b.constant(ones, "float32", [count, ...w.shape.slice(1)], "taps");
+  return b.conv(x, b.cast(taps, x.type), null, conv);
 }
 
 function kernelGradient(b: GraphBuilder, x: Value, w: Value, dy: Value, conv: WindowAttributes): Value {
