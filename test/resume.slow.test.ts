@@ -47,9 +47,11 @@ const ALL = [
   ...["--metric", "loss", "--keep", "2", "--patience", "4"],
 ];
 
-/** Every file of a run by its path. */
+/** Every file of a run by its path, but for its record, which tells the time. */
 async function files(run: string): Promise<Map<string, Buffer>> {
-  const names = (await readdir(run, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+  const names = (await readdir(run, { recursive: true, withFileTypes: true })).filter(
+    (entry) => entry.isFile() && entry.name !== "run.json",
+  );
   const paths = names.map(({ parentPath, name }) => join(parentPath, name)).sort();
   return new Map(await Promise.all(paths.map(async (path) => [path.slice(run.length), await readFile(path)] as const)));
 }

@@ -21,9 +21,11 @@ const tuning = (name: string): string[] => [
   ...["--select-on", "holdout", "--out", at(name), "--cache-dir", at(`cache-${name}`), "--json"],
 ];
 
-/** Every file of a folder by its path. */
+/** Every file of a folder by its path, but for the record of the run, which tells the time. */
 async function files(folder: string): Promise<Map<string, Buffer>> {
-  const entries = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+  const entries = (await readdir(folder, { recursive: true, withFileTypes: true })).filter(
+    (entry) => entry.isFile() && entry.name !== "run.json",
+  );
   const paths = entries.map(({ parentPath, name }) => join(parentPath, name)).sort();
   return new Map(
     await Promise.all(paths.map(async (path) => [path.slice(folder.length), await readFile(path)] as const)),

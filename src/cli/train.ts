@@ -13,8 +13,10 @@ import {
   loadModel,
 } from "../models/index.js";
 import type { Progress } from "../progress.js";
+import { recorded } from "../report/index.js";
 import {
   configOf,
+  type EpochResult,
   type FoundRate,
   findLearningRate,
   forClasses,
@@ -27,6 +29,7 @@ import {
   train,
 } from "../train/index.js";
 import * as cli from "./options.js";
+import { runStart } from "./recording.js";
 import { table } from "./table.js";
 import { type TrainCommandOptions, withTrainOptions } from "./train-options.js";
 
@@ -53,13 +56,8 @@ export const trainCommand = cli
       givenOptions(typed, command),
       { arch: model.arch, resolution: model.input.resolution, pictures: data.train.samples.length },
     );
-    const surroundings = {
-      device: typed.device,
-      threads: typed.threads,
-      cacheBytes: typed.cacheMemory * 2 ** 30,
-      signal,
-      progress,
-    };
+    const { device, threads } = typed;
+    const surroundings = { device, threads, cacheBytes: typed.cacheMemory * 2 ** 30, signal, progress };
     const { resolution = options.resolution, ...test } = request.test;
     const preprocessing = cli.resolvedPreprocessing(model, { resolution, ...test }, progress);
     if (typed.findLr !== undefined) {
@@ -69,13 +67,31 @@ export const trainCommand = cli
       cli.print(typed.json, found, () => ratesText(found));
       return;
     }
-    const found = await train(model, data, options, preprocessing, {
-      ...surroundings,
-      directory: out!,
-      config: { format: "fixres-config-1", ...anywhere(request), options },
+    const { data: where, ...what } = anywhere(request);
+    const start = runStart("train", out, {
+      settings: { ...what, data: where, test: preprocessing, ...options, device, threads },
+      ...{ model, resolutions: [preprocessing.resolution], files: FILES },
     });
+    const found = await recorded(start, { progress, signal }, (run) =>
+      train(model, data, options, preprocessing, {
+        ...surroundings,
+        directory: out!,
+        config: { format: "fixres-config-1", ...anywhere(request), options },
+        progress: run.progress,
+        onEpoch: (epoch) => run.epoch(numbersOf(epoch)),
+      }),
+    );
     cli.print(typed.json, found, () => resultText(found));
   });
+
+/** What a run leaves in its folder. */
+const FILES = { config: "config.json", metrics: "metrics.csv", model: "model", best: "best" };
+
+const numbersOf = ({ epoch, trainLoss, trainTop1, learningRate, val }: EpochResult) => {
+  const [valTop1Low, valTop1High] = val.ci95;
+  const validation = { valLoss: val.loss, valTop1: val.top1, valTop5: val.top5, valTop1Low, valTop1High };
+  return { epoch, trainLoss, trainTop1, ...validation, learningRate };
+};
 
 type Request = Omit<RunConfig, "format" | "options">;
 

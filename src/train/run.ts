@@ -41,6 +41,8 @@ export interface TrainSurroundings extends Pick<SessionOptions, "device" | "thre
   readonly checkpointSeconds?: number;
   readonly signal?: AbortSignal;
   readonly progress?: Progress;
+  /** Called with what each epoch came to, those of an earlier part of the run first. */
+  readonly onEpoch?: (epoch: EpochResult) => void;
 }
 
 /** What one epoch came to. */
@@ -174,6 +176,8 @@ class Run {
       );
     }
     await directory.metrics.rewind(this.state.metricsBytes);
+    const { onEpoch } = this.surroundings;
+    if (onEpoch !== undefined) for (const earlier of await directory.metrics.epochs()) onEpoch(earlier as EpochResult);
     await directory.keepOnly(options.keep > 0 ? this.state.standing.map(({ epoch }) => epoch) : []);
     await this.useResolution(resolutionAt(options, this.state.epoch), (step) =>
       found === null
@@ -303,6 +307,7 @@ class Run {
       val: { top1, top5, loss, n, ci95 },
     };
     const metricsBytes = await directory.metrics.log({ kind: "epoch", step: state.step, ...result });
+    this.surroundings.onEpoch?.(result);
     const one = { epoch, value: result.val[options.metric] };
     const standing = placed(state.standing, one, options.metric, options.keep);
     const improved = standing[0]!.epoch === epoch;
