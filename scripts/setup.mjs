@@ -1,7 +1,7 @@
 // What `npm test`, `npm run demo` and `npm run parity` need before they start: dependencies as locked, and a build.
 // Does nothing that is already done, so that it may run before each of them.
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, statSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -30,5 +30,10 @@ if (installed === 0 || installed < changedAt(`${root}/package-lock.json`)) {
   run("npm", ["install", "--no-save", "--no-audit", "--no-fund"]);
 }
 run(process.execPath, [`${root}/node_modules/typescript/bin/tsc`, "-p", `${root}/tsconfig.build.json`]);
+// The page of `fixres ui`, once its sources have changed.
+const page = `${root}/dist/ui/page/index.html`;
+const sources = readdirSync(`${root}/src/ui/page`, { recursive: true }).map((name) => `${root}/src/ui/page/${name}`);
+if (sources.some((path) => changedAt(path) > changedAt(page)))
+  run(process.execPath, [`${root}/node_modules/vite/bin/vite.js`, "build", `${root}/src/ui/page`]);
 // The compiler leaves it without, and npm link does not always give it.
 chmodSync(`${root}/dist/cli/main.js`, 0o755);

@@ -29,6 +29,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   compare: async () => (await import("./compare.js")).compareCommand,
   predict: async () => (await import("./predict.js")).predictCommand,
   verify: async () => (await import("./verify.js")).verifyCommand,
+  ui: async () => (await import("./ui.js")).uiCommand,
 };
 
 const program = new Command("fixres")

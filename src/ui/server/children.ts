@@ -49,7 +49,13 @@ export function openChildren(root: string, main: string, onChange: (id: string) 
           detached: true,
           stdio: ["ignore", log.fd, log.fd],
         });
-        const run = { id, name, argv: [...argv], status: "running" as StartedRun["status"], code: null as number | null };
+        const run = {
+          id,
+          name,
+          argv: [...argv],
+          status: "running" as StartedRun["status"],
+          code: null as number | null,
+        };
         children.set(id, { run, process: child });
         const ended = (code: number | null): void => {
           [run.status, run.code] = ["ended", code];
@@ -94,7 +100,12 @@ export function openChildren(root: string, main: string, onChange: (id: string) 
         const file = await open(path, "r");
         try {
           const start = Math.max(0, size - TAIL);
-          const { buffer, bytesRead } = await file.read(Buffer.alloc(Math.min(size, TAIL)), 0, Math.min(size, TAIL), start);
+          const { buffer, bytesRead } = await file.read(
+            Buffer.alloc(Math.min(size, TAIL)),
+            0,
+            Math.min(size, TAIL),
+            start,
+          );
           return buffer.subarray(0, bytesRead).toString();
         } finally {
           await file.close();

@@ -31,7 +31,12 @@ export function compute(main: string, argv: readonly string[], seconds: number):
     child.on("error", reject);
     child.on("close", (code) => {
       clearTimeout(timer);
-      const last = said.trim().split("\n").at(-1)?.replace(/^fixres: /, "") ?? "";
+      const last =
+        said
+          .trim()
+          .split("\n")
+          .at(-1)
+          ?.replace(/^fixres: /, "") ?? "";
       if (late) reject(new FailedError(`it took more than ${seconds} s and was ended.`));
       else if (size > MOST) reject(new FailedError("its answer is too large."));
       else if (code === 2) reject(new RequestError(last));

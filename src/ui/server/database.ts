@@ -17,7 +17,9 @@ export interface Database {
  */
 export async function openDatabase(root: string): Promise<Database> {
   const { DuckDBInstance } = await import("@duckdb/node-api").catch(() => {
-    throw new FailedError("rows of predictions want the optional package @duckdb/node-api; npm install @duckdb/node-api.");
+    throw new FailedError(
+      "rows of predictions want the optional package @duckdb/node-api; npm install @duckdb/node-api.",
+    );
   });
   const instance = await DuckDBInstance.create(":memory:", { threads: "2", memory_limit: "512MB" });
   const setup = await instance.connect();

@@ -152,7 +152,10 @@ export async function pictureName(database: Database, file: string, row: number)
 }
 
 /** Pictures of each class, and of each prediction, by index. */
-export async function classCounts(database: Database, file: string): Promise<{ label: number; n: number; right: number }[]> {
+export async function classCounts(
+  database: Database,
+  file: string,
+): Promise<{ label: number; n: number; right: number }[]> {
   const rows = await database.ask<Record<"label" | "n" | "right", string | number>>(
     'SELECT label, count(*) AS n, count(*) FILTER (correct) AS "right" FROM read_parquet($1) GROUP BY label ORDER BY label',
     [file],

@@ -30,12 +30,17 @@ export function folderWalk(root: string, wanted: readonly string[]) {
       if (before?.changedAt === changedAt && before.readAt - changedAt > UNSURE_MS) return before;
       const entries = readdirSync(path, { withFileTypes: true });
       const isFolder = (entry: Dirent): boolean =>
-        entry.isDirectory() && !entry.name.startsWith(".") && entry.name !== "node_modules" && entry.name !== OWN_FOLDER;
+        entry.isDirectory() &&
+        !entry.name.startsWith(".") &&
+        entry.name !== "node_modules" &&
+        entry.name !== OWN_FOLDER;
       return {
         changedAt,
         readAt: Date.now(),
         folders: entries.filter(isFolder).map(({ name }) => name),
-        files: new Set(entries.filter((entry) => entry.isFile() && wanted.includes(entry.name)).map(({ name }) => name)),
+        files: new Set(
+          entries.filter((entry) => entry.isFile() && wanted.includes(entry.name)).map(({ name }) => name),
+        ),
       };
     } catch {
       return null; // It went away in between, or is closed to us.

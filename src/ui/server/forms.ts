@@ -21,8 +21,8 @@ export interface CommandForm {
   readonly description: string;
   readonly arguments: readonly { readonly name: string; readonly description: string; readonly required: boolean }[];
   readonly options: readonly OptionForm[];
-  /** Whether it has an `--out` that makes the run's folder. */
-  readonly out: boolean;
+  /** The option that takes the run's folder, which the form fills in. */
+  readonly folder: "out" | "run";
 }
 
 /** A command with the command line's own check of a value. */
@@ -88,10 +88,11 @@ export function argumentsOf(request: StartRequest, commands: readonly RunnableCo
     if (required && request.options[name] === undefined) throw new FormError(`--${name} is missing.`, name);
   const given = request.arguments.filter((text) => text !== "");
   const needed = command.arguments.filter(({ required }) => required);
-  if (given.length < needed.length) throw new FormError(`${needed[given.length]!.name} is missing.`, needed[given.length]!.name);
+  if (given.length < needed.length)
+    throw new FormError(`${needed[given.length]!.name} is missing.`, needed[given.length]!.name);
   if (given.length > command.arguments.length)
     throw new FormError(`${command.name} takes ${command.arguments.length} arguments, not ${given.length}.`, null);
-  return [command.name, ...words, ...(command.out ? [`--out=${out}`] : []), ...(given.length > 0 ? ["--", ...given] : [])];
+  return [command.name, ...words, `--${command.folder}=${out}`, ...(given.length > 0 ? ["--", ...given] : [])];
 }
 
 const namesOf = (commands: readonly CommandForm[]): string => commands.map(({ name }) => name).join(", ");
@@ -110,7 +111,7 @@ export function resumeArguments(
   if (command === undefined || argv[0] !== kind)
     throw new RequestError(`the record of this run says how another is started: ${argv[0] ?? "nothing"}.`);
   const end = argv.includes("--") ? argv.indexOf("--") : argv.length;
-  const writes = ["out", "resume", "csv"];
+  const writes = ["out", "run", "resume", "csv"];
   for (const [i, word] of argv.slice(0, end).entries()) {
     const match = /^--([a-z0-9-]+)(?:=(.*))?$/s.exec(word);
     if (match === null || !writes.includes(match[1]!)) continue;

@@ -42,7 +42,12 @@ export function pictureShelf() {
      * @returns null where the data no longer have it
      * @throws {DataError} where the data are gone, or the picture cannot be read
      */
-    async webp({ settings, cwd }: RunRecord, fallback: string, name: string, size: PictureSize): Promise<Uint8Array | null> {
+    async webp(
+      { settings, cwd }: RunRecord,
+      fallback: string,
+      name: string,
+      size: PictureSize,
+    ): Promise<Uint8Array | null> {
       const text = (key: string): string | undefined =>
         typeof settings[key] === "string" ? resolve(cwd, settings[key]) : undefined;
       const path = text("data") ?? resolve(cwd, fallback);
@@ -51,7 +56,8 @@ export function pictureShelf() {
       const index = places.get(name);
       if (index === undefined) return null;
       const file = (await source.read?.(index)) ?? source.samples[index]!.path;
-      const picture = typeof file === "string" || file instanceof Uint8Array ? await decodePicture(file, { name }) : file;
+      const picture =
+        typeof file === "string" || file instanceof Uint8Array ? await decodePicture(file, { name }) : file;
       const { width, height, data } = picture;
       const side = SIDES[size];
       return sharp(data, { raw: { width, height, channels: 3 } })

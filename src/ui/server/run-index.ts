@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
-import { lstatSync, readFileSync } from "node:fs";
-import { join, relative, sep } from "node:path";
-import { RunRecord, runFile, statusOf } from "../../report/index.js";
+import { lstatSync } from "node:fs";
+import { relative, sep } from "node:path";
+import { type RunRecord, readRun, runFile, statusOf } from "../../report/index.js";
 import { folderWalk } from "./folders.js";
 
 /** A run as lists have it. */
-export interface RunSummary extends Pick<RunRecord, "kind" | "started" | "updated" | "ended" | "status" | "progress" | "error"> {
+export interface RunSummary
+  extends Pick<RunRecord, "kind" | "started" | "updated" | "ended" | "status" | "progress" | "error"> {
   /** Names it in addresses: a hash of its path, from which no path can be made. */
   readonly id: string;
   /** Path below the runs folder, with slashes. */
@@ -25,14 +26,21 @@ export interface ModelFolder {
 interface Known {
   readonly stamp: string;
   readonly folder: string;
-  readonly record: RunRecord;
   readonly summary: RunSummary;
+  /** What tells whether it still runs. */
+  readonly process: Pick<RunRecord, "status" | "host" | "pid">;
   /** What is searched, in lower case. */
   readonly words: string;
 }
 
 /** The id of a path below the runs folder. */
 export const idOf = (name: string): string => createHash("sha256").update(name).digest("hex").slice(0, 20);
+
+/** Records that are read at a time. */
+const AT_ONCE = 64;
+
+/** Milliseconds for which a look holds. */
+const HOLDS_MS = 500;
 
 export type RunIndex = ReturnType<typeof openRunIndex>;
 
@@ -46,73 +54,95 @@ export function openRunIndex(root: string) {
   let models = new Map<string, ModelFolder & { readonly folder: string }>();
   let sorted: readonly Known[] = [];
   let lookedAt = Number.NEGATIVE_INFINITY;
+  let looking: Promise<string[]> | null = null;
 
-  /** Looks for changes. @returns ids of runs that came, went or changed */
-  const refresh = (): string[] => {
-    const [found, folders, changed] = [new Map<string, Known>(), new Map<string, ModelFolder & { folder: string }>(), []];
-    const different: string[] = changed;
+  const look = async (): Promise<string[]> => {
+    const [folders, now] = [new Map<string, ModelFolder & { folder: string }>(), new Map<string, Known>()];
+    const unread: { id: string; name: string; folder: string; stamp: string }[] = [];
     walk.visit((folder, files) => {
       const name = relative(root, folder).split(sep).join("/") || ".";
       const id = idOf(name);
       if (files.has("model.json")) folders.set(id, { id, name, folder });
       if (!files.has("run.json")) return;
+      const stamp = stampOf(folder);
       const before = runs.get(id);
-      const now = look(folder, name, id, before);
-      if (now === null) return;
-      found.set(id, now);
-      if (now !== before) different.push(id);
+      if (stamp === null) return;
+      if (before?.stamp === stamp) now.set(id, asItIs(before));
+      else unread.push({ id, name, folder, stamp });
     });
-    for (const id of runs.keys()) if (!found.has(id)) different.push(id);
-    if (different.length > 0) sorted = [...found.values()].sort((a, b) => (a.summary.started < b.summary.started ? 1 : -1));
-    [runs, models, lookedAt] = [found, folders, performance.now()];
+    for (let first = 0; first < unread.length; first += AT_ONCE) {
+      const part = unread.slice(first, first + AT_ONCE).map(async ({ id, name, folder, stamp }) => {
+        const known = await readRun(folder).then(
+          (record) => knownOf(record, { id, name, folder, stamp }),
+          // It is not a run's, or was replaced in between.
+          () => runs.get(id),
+        );
+        if (known !== undefined) now.set(id, known);
+      });
+      await Promise.all(part);
+    }
+    const different = [...now.keys()].filter((id) => now.get(id) !== runs.get(id));
+    for (const id of runs.keys()) if (!now.has(id)) different.push(id);
+    if (different.length > 0)
+      sorted = [...now.values()].sort((a, b) => (a.summary.started < b.summary.started ? 1 : -1));
+    [runs, models, lookedAt] = [now, folders, performance.now()];
     return different;
   };
-  /** Looks for changes unless that was done within the last half second. */
-  const fresh = (): void => {
-    if (performance.now() - lookedAt > 500) refresh();
+  /** Looks for changes. @returns ids of runs that came, went or changed */
+  const refresh = (): Promise<string[]> => {
+    looking ??= look().finally(() => {
+      looking = null;
+    });
+    return looking;
+  };
+  const fresh = async (): Promise<void> => {
+    if (performance.now() - lookedAt > HOLDS_MS) await refresh();
   };
   return {
     root,
     refresh,
     /** Runs, newest first. */
-    list(): readonly Known[] {
-      fresh();
+    async list(): Promise<readonly Known[]> {
+      await fresh();
       return sorted;
     },
-    get(id: string): Known | undefined {
-      fresh();
+    async get(id: string): Promise<Pick<Known, "folder" | "summary"> | undefined> {
+      await fresh();
       return runs.get(id);
     },
-    models(): readonly ModelFolder[] {
-      fresh();
+    async models(): Promise<ModelFolder[]> {
+      await fresh();
       return [...models.values()].map(({ id, name }) => ({ id, name })).sort((a, b) => (a.name < b.name ? -1 : 1));
     },
     /** The folder of a model. */
-    modelFolder(id: string): string | undefined {
-      fresh();
+    async modelFolder(id: string): Promise<string | undefined> {
+      await fresh();
       return models.get(id)?.folder;
     },
   };
 }
 
-function look(folder: string, name: string, id: string, before: Known | undefined): Known | null {
+function stampOf(folder: string): string | null {
   try {
-    const file = runFile(folder);
-    const { mtimeMs, size, ino } = lstatSync(file);
-    const stamp = `${mtimeMs} ${size} ${ino}`;
-    if (before?.stamp === stamp) {
-      // Its process may be gone without a word.
-      const status = statusOf(before.record);
-      return status === before.summary.status ? before : { ...before, summary: { ...before.summary, status } };
-    }
-    const record = RunRecord.parse(JSON.parse(readFileSync(file, "utf8")));
-    const summary = summaryOf(record, name, id);
-    const settings = Object.entries(record.settings).map(([key, value]) => `${key}=${String(value)}`);
-    const words = [name, summary.arch ?? "", ...settings].join("\n").toLowerCase();
-    return { stamp, folder, record, summary, words };
+    const { mtimeMs, size, ino } = lstatSync(runFile(folder));
+    return `${mtimeMs} ${size} ${ino}`;
   } catch {
-    return before ?? null; // It is not a run's, or is being replaced.
+    return null;
   }
+}
+
+/** A run whose record has not changed: its process may be gone without a word. */
+function asItIs(known: Known): Known {
+  const status = statusOf(known.process);
+  return status === known.summary.status ? known : { ...known, summary: { ...known.summary, status } };
+}
+
+function knownOf(record: RunRecord, { id, name, folder, stamp }: Pick<Known, "folder" | "stamp"> & ModelFolder): Known {
+  const { status, host, pid } = record;
+  const summary = summaryOf(record, name, id);
+  const settings = Object.entries(record.settings).map(([key, value]) => `${key}=${String(value)}`);
+  const words = [name, summary.arch ?? "", ...settings].join("\n").toLowerCase();
+  return { stamp, folder, summary, process: { status, host, pid }, words };
 }
 
 function summaryOf(record: RunRecord, name: string, id: string): RunSummary {

@@ -7,7 +7,12 @@ import { RequestError } from "../../errors.js";
 import { compute } from "./compute.js";
 
 /** What may be uploaded at a time. */
-export const UPLOAD = { files: 16, fileBytes: 16 * 2 ** 20, bytes: 64 * 2 ** 20, pixels: Math.min(50_000_000, MAX_PIXELS) } as const;
+export const UPLOAD = {
+  files: 16,
+  fileBytes: 16 * 2 ** 20,
+  bytes: 64 * 2 ** 20,
+  pixels: Math.min(50_000_000, MAX_PIXELS),
+} as const;
 
 const Predictions = z.array(
   z.looseObject({
@@ -33,14 +38,20 @@ export class UploadError extends RequestError {}
  * own, under names of ours, while a process looks at them.
  * @param model - a model's folder
  */
-export async function predictUploads(main: string, model: string, files: readonly File[]): Promise<UploadedPrediction[]> {
+export async function predictUploads(
+  main: string,
+  model: string,
+  files: readonly File[],
+): Promise<UploadedPrediction[]> {
   if (files.length === 0) throw new UploadError("there is no picture; choose some.");
-  if (files.length > UPLOAD.files) throw new UploadError(`${files.length} pictures are more than ${UPLOAD.files} at a time.`);
+  if (files.length > UPLOAD.files)
+    throw new UploadError(`${files.length} pictures are more than ${UPLOAD.files} at a time.`);
   const folder = await mkdtemp(join(tmpdir(), "fixres-ui-"));
   try {
     const errors = new Map<number, string>();
     for (const [i, file] of files.entries()) {
-      if (file.size > UPLOAD.fileBytes) throw new UploadError(`"${file.name}" has more than ${UPLOAD.fileBytes / 2 ** 20} MiB.`);
+      if (file.size > UPLOAD.fileBytes)
+        throw new UploadError(`"${file.name}" has more than ${UPLOAD.fileBytes / 2 ** 20} MiB.`);
       const bytes = new Uint8Array(await file.arrayBuffer());
       const wrong = await fault(bytes, file.name);
       if (wrong === null) await writeFile(join(folder, String(i)), bytes, { flag: "wx" });
