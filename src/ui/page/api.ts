@@ -1,8 +1,8 @@
 import { hc, type InferResponseType } from "hono/client";
 import type { Api } from "../server/app.js";
 
-/** The server's answers, typed by the server. */
-export const api = hc<Api>("/api");
+/** The server's answers, typed by the server; it wants a whole address to make others of. */
+export const api = hc<Api>(`${location.origin}/api`);
 
 type Ok<T> = InferResponseType<T extends (...args: never[]) => unknown ? T : never, 200>;
 export type RunList = Ok<typeof api.runs.$get>;

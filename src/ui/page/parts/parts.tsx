@@ -100,3 +100,11 @@ export function Pager({
     </nav>
   );
 }
+
+/** What may be larger than its place; keys scroll it. @param by - id of what names it */
+export const Scroll = ({ by, children }: { readonly by: string; readonly children: ComponentChildren }) => (
+  // biome-ignore lint/a11y/noNoninteractiveTabindex: a part that scrolls must be reached by keyboard
+  <section class="scroll" tabIndex={0} aria-labelledby={by}>
+    {children}
+  </section>
+);

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { useLocation } from "preact-iso";
 import { answer, api, type Tests } from "../api.js";
 import { useLoaded } from "../live.js";
-import { Content, Heading, Status } from "../parts/parts.js";
+import { Content, Heading, Scroll, Status } from "../parts/parts.js";
 import { percent, points, pValue, shown } from "../text.js";
 
 /** Runs beside each other: what they came to, whether that differs, and what was set differently. */
@@ -50,8 +50,7 @@ export function CompareView() {
                 {rows.length === 0 ? (
                   <p class="empty">All settings are the same.</p>
                 ) : (
-                  // biome-ignore lint/a11y/noNoninteractiveTabindex: a part that scrolls must be reached by keyboard
-                  <div class="scroll" tabIndex={0} role="region" aria-labelledby="differences">
+                  <Scroll by="differences">
                     <table class="settings">
                       <thead>
                         <tr>
@@ -74,7 +73,7 @@ export function CompareView() {
                         ))}
                       </tbody>
                     </table>
-                  </div>
+                  </Scroll>
                 )}
               </section>
             </>
@@ -103,8 +102,7 @@ function TestTable({ tests: { comparison, without } }: { readonly tests: Tests }
         Holm's method.
         {without.length > 0 && ` Without a row a picture: ${without.join(", ")}.`}
       </p>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a part that scrolls must be reached by keyboard */}
-      <div class="scroll" tabIndex={0} role="region" aria-labelledby="tests">
+      <Scroll by="tests">
         <table>
           <thead>
             <tr>
@@ -139,7 +137,7 @@ function TestTable({ tests: { comparison, without } }: { readonly tests: Tests }
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       {comparison.notes.map((note) => (
         <p key={note} class="quiet">
           {note}

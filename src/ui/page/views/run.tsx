@@ -3,7 +3,7 @@ import { useRoute } from "preact-iso";
 import { answer, api, type Refusal, type RunDetails } from "../api.js";
 import { useLoaded } from "../live.js";
 import { Figures } from "../parts/figures.js";
-import { Content, Fault, Heading, ProgressBar, Status } from "../parts/parts.js";
+import { Content, Fault, Heading, ProgressBar, Scroll, Status } from "../parts/parts.js";
 import { percent, shown, span, when } from "../text.js";
 
 /** One run: what it is at and came to, its figures, epochs, settings and words. */
@@ -155,8 +155,7 @@ function Epochs({ epochs }: Pick<Record, "epochs">) {
   return (
     <section aria-labelledby="epochs">
       <h2 id="epochs">Epochs</h2>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a part that scrolls must be reached by keyboard */}
-      <div class="scroll" tabIndex={0} role="region" aria-labelledby="epochs">
+      <Scroll by="epochs">
         <table>
           <thead>
             <tr>
@@ -181,7 +180,7 @@ function Epochs({ epochs }: Pick<Record, "epochs">) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </section>
   );
 }
