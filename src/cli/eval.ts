@@ -17,9 +17,9 @@ import { writeFileAtomic } from "../files.js";
 import type { Model } from "../models/index.js";
 import type { Progress } from "../progress.js";
 import { recorded, resultsCsv, resultsTable } from "../report/index.js";
+import { evaluationText } from "./evaluation-text.js";
 import * as cli from "./options.js";
 import { runStart } from "./recording.js";
-import { evaluationText } from "./report.js";
 import { table } from "./table.js";
 
 interface Options extends cli.EngineOptions, cli.PreprocessingOptions, cli.DataOptions {

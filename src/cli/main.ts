@@ -27,6 +27,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   extract: async () => (await import("./extract.js")).extractCommand,
   score: async () => (await import("./score.js")).scoreCommand,
   compare: async () => (await import("./compare.js")).compareCommand,
+  report: async () => (await import("./report.js")).reportCommand,
   predict: async () => (await import("./predict.js")).predictCommand,
   verify: async () => (await import("./verify.js")).verifyCommand,
   ui: async () => (await import("./ui.js")).uiCommand,

@@ -14,6 +14,7 @@ export function runStart(
     settings,
     model,
     resolutions = [],
+    trainResolution,
     files = {},
   }: {
     /** As they were resolved, nested or not. */
@@ -22,6 +23,8 @@ export function runStart(
     readonly model?: Model;
     /** That the run computes at. */
     readonly resolutions?: readonly number[];
+    /** Of a run that trains. */
+    readonly trainResolution?: number;
     readonly files?: Readonly<Record<string, string>>;
   },
 ): RunStart {
@@ -31,6 +34,6 @@ export function runStart(
     ...{ kind, folder, files },
     argv: process.argv.slice(2),
     settings: flatSettings(settings),
-    model: model === undefined ? null : modelOfRun(model, resolutions),
+    model: model === undefined ? null : modelOfRun(model, resolutions, trainResolution),
   };
 }

@@ -70,7 +70,7 @@ export const trainCommand = cli
     const { data: where, ...what } = anywhere(request);
     const start = runStart("train", out, {
       settings: { ...what, data: where, test: preprocessing, ...options, device, threads },
-      ...{ model, resolutions: [preprocessing.resolution], files: FILES },
+      ...{ model, resolutions: [preprocessing.resolution], trainResolution: options.resolution, files: FILES },
     });
     const found = await recorded(start, { progress, signal }, (run) =>
       train(model, data, options, preprocessing, {

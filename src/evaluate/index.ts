@@ -37,6 +37,8 @@ export {
   evaluateInto,
   evaluateRecord,
   isRecord,
+  type OpenRecord,
+  openRecord,
   type RecordHead,
   type Row,
   readRecord,

@@ -1,4 +1,5 @@
 import type { TopLevelSpec } from "vega-lite";
+import { COLOURS, CONFIG, GROUND, LABEL_SIZE, MUTED, SHAPES, SMALL } from "./theme.js";
 
 /** Accuracy at one test resolution. */
 export interface SweepPoint {
@@ -23,17 +24,6 @@ export interface SweepChart {
 /** Plot area, px. */
 const WIDTH = 560;
 const HEIGHT = 320;
-
-const FONT = "system-ui, 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif";
-const LABEL_SIZE = 12;
-const SMALL = 11;
-const INK = "#1f2328";
-const MUTED = "#57606a";
-
-/** Okabe and Ito's colours, which stay apart under every common colour blindness, darkened where text needs contrast. */
-export const COLOURS = ["#0072b2", "#c14f00", "#007a58", "#a8457f", "#946800", "#2b7ea6", "#333333"];
-/** Curves differ in shape too, so that they can be told apart in grey. */
-const SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right"];
 
 /** The chart in Vega-Lite's grammar. Fields are percentages. */
 export function sweepSpec({ title, subtitle, curves, marks = {} }: SweepChart): TopLevelSpec {
@@ -73,7 +63,7 @@ export function sweepSpec({ title, subtitle, curves, marks = {} }: SweepChart): 
     width: WIDTH,
     height: HEIGHT,
     padding: 14,
-    background: "white",
+    background: GROUND,
     title: { text: title, ...(subtitle === undefined ? {} : { subtitle }) },
     data: { values: rows },
     layer: [
@@ -109,7 +99,7 @@ export function sweepSpec({ title, subtitle, curves, marks = {} }: SweepChart): 
         encoding: { x, y: { ...y, field: "top1" }, color: colour },
       },
       {
-        mark: { type: "point", filled: true, size: 56, opacity: 1, stroke: "white", strokeWidth: 1 },
+        mark: { type: "point", filled: true, size: 56, opacity: 1, stroke: GROUND, strokeWidth: 1 },
         encoding: {
           x: { ...x, axis: { values: resolutions, title: "Test resolution, px" } },
           y: { ...y, field: "top1", axis: { title: "Top-1 accuracy, %" } },
@@ -139,29 +129,7 @@ export function sweepSpec({ title, subtitle, curves, marks = {} }: SweepChart): 
       },
     ],
     config: {
-      font: FONT,
-      view: { stroke: null },
-      title: {
-        anchor: "start",
-        frame: "bounds",
-        fontSize: 16,
-        color: INK,
-        offset: 14,
-        subtitleFontSize: 12,
-        subtitleColor: MUTED,
-        subtitlePadding: 5,
-      },
-      axis: {
-        labelFontSize: LABEL_SIZE,
-        labelColor: MUTED,
-        titleFontSize: LABEL_SIZE,
-        titleColor: INK,
-        titleFontWeight: "normal",
-        titlePadding: 10,
-        gridColor: "#e4e7eb",
-        domainColor: "#8c959f",
-        tickColor: "#8c959f",
-      },
+      ...CONFIG,
       axisX: { grid: false, labelOverlap: "greedy", labelSeparation: 6, format: "d" },
       axisY: { domain: false, ticks: false, tickCount: 6 },
     },

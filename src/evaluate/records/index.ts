@@ -6,5 +6,14 @@
  */
 export { dataFingerprint, headDifferences, type RecordHead, recordHead } from "./head.js";
 export { readRows, writeRows } from "./parquet.js";
-export { type EvaluationRecord, evaluateInto, evaluateRecord, isRecord, readRecord, saveRecord } from "./record.js";
+export {
+  type EvaluationRecord,
+  evaluateInto,
+  evaluateRecord,
+  isRecord,
+  type OpenRecord,
+  openRecord,
+  readRecord,
+  saveRecord,
+} from "./record.js";
 export type { Row } from "./rows.js";

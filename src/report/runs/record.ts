@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
+import { DataError } from "../../errors.js";
 import { exists, readJson, writeFileAtomic } from "../../files.js";
 
 /** Commands that are runs. */
@@ -80,6 +81,10 @@ export const isRun = (folder: string): Promise<boolean> => exists(runFile(folder
  * @throws {DataError} where there is none, or where it is damaged: one line
  */
 export async function readRun(folder: string): Promise<RunRecord> {
+  if (!(await isRun(folder)))
+    throw new DataError(
+      `"${folder}" holds no ${NAME}; give the folder of a run: of train, tune or eval --out, or of sweep or compare --run.`,
+    );
   const record = await readJson(runFile(folder), RunRecord, "run");
   return { ...record, status: statusOf(record) };
 }
