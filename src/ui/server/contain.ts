@@ -1,4 +1,4 @@
-import { realpath } from "node:fs/promises";
+import { lstat, realpath } from "node:fs/promises";
 import { isAbsolute, relative, sep } from "node:path";
 
 /** Whether a path is a folder, or lies below it, as they are spelled. */
@@ -15,4 +15,13 @@ export async function realWithin(root: string, path: string): Promise<string | n
   } catch {
     return null;
   }
+}
+
+/** Whether a path leads nowhere, or to something in the folder. */
+export async function absentOrWithin(root: string, path: string): Promise<boolean> {
+  const isThere = await lstat(path).then(
+    () => true,
+    () => false,
+  );
+  return !isThere || (await realWithin(root, path)) !== null;
 }

@@ -1,5 +1,6 @@
 import type { Children } from "./children.js";
 import type { Database } from "./database.js";
+import type { FigureShelf } from "./figures.js";
 import type { RunnableCommand } from "./forms.js";
 import type { Live } from "./live.js";
 import type { PictureShelf } from "./pictures.js";
@@ -19,6 +20,7 @@ export interface UiContext {
   readonly live: Live;
   readonly children: Children;
   readonly pictures: PictureShelf;
+  readonly figures: FigureShelf;
   /** Opened when rows are first asked for. */
   readonly database: () => Promise<Database>;
 }

@@ -32,7 +32,10 @@ export interface EvaluationFolder {
 export async function evaluationsOf(root: string, folder: string): Promise<EvaluationFolder[]> {
   const below = await readdir(join(folder, "evaluations"), { withFileTypes: true }).catch(() => []);
   const names = below.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-  const places = [".", ...names.sort().map((name) => `evaluations/${name}`)];
+  // What a run began with comes before what it ended with.
+  const rank = (name: string): number => ["before", "after"].indexOf(name);
+  names.sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+  const places = [".", ...names.map((name) => `evaluations/${name}`)];
   const found = await Promise.all(places.map((name) => evaluationAt(root, join(folder, name), name)));
   return found.filter((one) => one !== null);
 }

@@ -9,6 +9,7 @@ import { createApp } from "./app.js";
 import { openChildren } from "./children.js";
 import type { UiContext } from "./context.js";
 import { type Database, openDatabase } from "./database.js";
+import { figureShelf } from "./figures.js";
 import type { RunnableCommand } from "./forms.js";
 import { openLive } from "./live.js";
 import { pictureShelf } from "./pictures.js";
@@ -66,6 +67,7 @@ export async function serveUi({
     cwd: process.cwd(),
     children: openChildren(root, main, (id) => live.tell([id])),
     pictures: pictureShelf(),
+    figures: figureShelf(root),
     database: () => {
       database ??= openDatabase(root);
       return database;

@@ -1,5 +1,6 @@
 import { answer, api } from "../api.js";
 import { useLoaded } from "../live.js";
+import { Fault } from "./parts.js";
 
 /** The figures of a run, which the server draws: no plotting is in the page. */
 export function Figures({
@@ -11,21 +12,26 @@ export function Figures({
   readonly name: string;
   readonly version: string;
 }) {
-  const { data } = useLoaded(`${id} ${version}`, () => answer(api.runs[":id"].figures.$get({ param: { id } })), []);
-  if (data === null || data.figures.length === 0) return null;
+  const { data, error } = useLoaded(
+    `${id} ${version}`,
+    () => answer(api.runs[":id"].figures.$get({ param: { id } })),
+    [],
+  );
+  if (error !== null && data === null) return <Fault error={error} />;
+  if (data?.figures.length === 0) return null;
   const url = (figure: string, theme: "light" | "dark"): string =>
     api.runs[":id"].figures[":figure"].$url({ param: { id, figure }, query: { theme, version } }).toString();
   return (
     <section aria-labelledby="figures">
       <h2 id="figures">Figures</h2>
+      {data === null && <p class="quiet">Drawing …</p>}
       <div class="figures">
-        {data.figures.map((figure) => (
+        {data?.figures.map((figure) => (
           <figure key={figure.name}>
             <picture>
               <source media="(prefers-color-scheme: dark)" srcset={url(figure.name, "dark")} />
-              <img src={url(figure.name, "light")} alt={`${figure.title} of ${name}. ${figure.description}`} />
+              <img src={url(figure.name, "light")} alt={`${figure.title} of ${name}. ${figure.alt}`} />
             </picture>
-            <figcaption>{figure.title}</figcaption>
           </figure>
         ))}
       </div>

@@ -94,7 +94,8 @@ function TestTable({ tests: { comparison, without } }: { readonly tests: Tests }
       </p>
     );
   }
-  const interval = ([low, high]: readonly number[]): string => `${points(low!)} to ${points(high!)}`;
+  const interval = ([low, high]: readonly number[]): string =>
+    `${points(low!).replace(" points", "")} to ${points(high!)}`;
   return (
     <>
       <p class="quiet">

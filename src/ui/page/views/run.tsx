@@ -4,7 +4,7 @@ import { answer, api, type Refusal, type RunDetails } from "../api.js";
 import { useLoaded } from "../live.js";
 import { Figures } from "../parts/figures.js";
 import { Content, Fault, Heading, ProgressBar, Scroll, Status } from "../parts/parts.js";
-import { percent, shown, span, when } from "../text.js";
+import { percent, points, pValue, shown, span, when } from "../text.js";
 
 /** One run: what it is at and came to, its figures, epochs, settings and words. */
 export function RunView() {
@@ -62,7 +62,7 @@ function Run({ run, reload }: { readonly run: RunDetails; readonly reload: () =>
           {last > 0 && <p class="quiet">Open one to see its pictures, the worst losses first.</p>}
         </section>
       )}
-      {record !== null && <Figures id={run.id} name={name} version={record.updated} />}
+      {record !== null && <Figures id={run.id} name={name} version={calmVersion(record)} />}
       {record !== null && <Result result={record.result} />}
       {record !== null && record.epochs.length > 0 && <Epochs epochs={record.epochs} />}
       {record !== null && <Settings record={record} />}
@@ -78,6 +78,10 @@ function Run({ run, reload }: { readonly run: RunDetails; readonly reload: () =>
     </>
   );
 }
+
+/** Changes with the run, though of one under way at most every five seconds: its figures need not be drawn each second. */
+const calmVersion = ({ status, updated }: Record): string =>
+  status === "running" ? String(Math.floor(Date.parse(updated) / 5000)) : `${status} ${updated}`;
 
 const lastLine = (log: string | null): string =>
   log
@@ -141,11 +145,21 @@ function Result({ result }: { readonly result: NonNullable<RunDetails["record"]>
       <h2 id="result">Result</h2>
       <dl class="facts">
         {plain.map(([name, value]) => (
-          <Fact key={name} name={name} value={shown(value)} />
+          <Fact key={name} name={name} value={measured(name, value)} />
         ))}
       </dl>
     </section>
   );
+}
+
+/** A result as people read it, by what it is called. */
+function measured(name: string, value: unknown): string {
+  if (Array.isArray(value) && name === "ci95") return value.map((one) => percent(Number(one))).join(" to ");
+  if (typeof value !== "number") return shown(value);
+  if (name === "gain") return points(value);
+  if (name === "pValue") return pValue(value).replace("p = ", "");
+  if (["top1", "top5", "before", "after", "ece"].includes(name)) return percent(value);
+  return shown(Number(value.toPrecision(4)));
 }
 
 type Record = NonNullable<RunDetails["record"]>;

@@ -92,8 +92,10 @@ function Form({ command }: { readonly command: CommandForm }) {
       </label>
       {command.arguments.map((argument, i) => (
         <label key={argument.name}>
-          {argument.name}
-          {argument.required && <Needed />}
+          <span>
+            {argument.name}
+            {argument.required && <Needed />}
+          </span>
           <input
             required={argument.required}
             list="models"

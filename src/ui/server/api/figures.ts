@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { z } from "zod";
+import { readRun } from "../../../report/index.js";
 import type { UiContext } from "../context.js";
 import { MissingError, query } from "./checked.js";
 
@@ -9,17 +10,23 @@ const FigureQuery = z.strictObject({
   version: z.string().max(60).optional(),
 });
 
-interface FigureTitle {
-  readonly name: string;
-  readonly title: string;
-  readonly description: string;
-}
-
 /** The figures of a run, drawn here. */
-export const figureRoutes = (_: UiContext) =>
-  new Hono()
-    .get("/runs/:id/figures", (c) => c.json({ figures: [] as FigureTitle[] }))
-    .get("/runs/:id/figures/:figure", query(FigureQuery), (c) => {
-      if (c.req.param("figure") !== "") throw new MissingError("there is no such figure.");
-      return c.body("");
+export const figureRoutes = ({ index, figures }: UiContext) => {
+  const figuresOf = async (id: string) => {
+    const known = await index.get(id);
+    if (known === undefined) throw new MissingError(`there is no run "${id}".`);
+    return figures(id, known.folder, await readRun(known.folder));
+  };
+  return new Hono()
+    .get("/runs/:id/figures", async (c) => {
+      const found = await figuresOf(c.req.param("id"));
+      return c.json({ figures: found.map(({ name, title, alt }) => ({ name, title, alt })) });
+    })
+    .get("/runs/:id/figures/:figure", query(FigureQuery), async (c) => {
+      const name = c.req.param("figure");
+      const found = (await figuresOf(c.req.param("id"))).find((figure) => figure.name === name);
+      if (found === undefined) throw new MissingError(`there is no figure "${name}".`);
+      const svg = await found.draw(c.req.valid("query").theme);
+      return c.body(svg, 200, { "Content-Type": "image/svg+xml", "Cache-Control": "private, max-age=3600" });
     });
+};
