@@ -1,6 +1,6 @@
 import type { RunIndex } from "./run-index.js";
 
-/** Milliseconds between two looks at the runs folder while somebody listens. */
+/** Least milliseconds between two looks at the runs folder while somebody listens. */
 const EVERY_MS = 1000;
 
 /** What listeners are told: ids of runs that came, went or changed. */
@@ -16,8 +16,11 @@ export function openLive(index: Pick<RunIndex, "refresh">) {
     if (changed.length > 0) for (const listener of listeners) listener(changed);
   };
   const look = async (): Promise<void> => {
+    const start = performance.now();
     await index.refresh().then(tell, () => {});
-    timer = listeners.size > 0 ? setTimeout(look, EVERY_MS) : null;
+    // With many runs a look takes its time; most of it must be left for requests.
+    const wait = Math.max(EVERY_MS, 4 * (performance.now() - start));
+    timer = listeners.size > 0 ? setTimeout(look, wait) : null;
     timer?.unref();
   };
   return {

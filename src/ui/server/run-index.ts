@@ -3,6 +3,7 @@ import { lstatSync } from "node:fs";
 import { relative, sep } from "node:path";
 import { type RunRecord, readRun, runFile, statusOf } from "../../report/index.js";
 import { folderWalk } from "./folders.js";
+import { keepRuns, keptRuns } from "./kept-runs.js";
 
 /** A run as lists have it. */
 export interface RunSummary
@@ -23,14 +24,18 @@ export interface ModelFolder {
   readonly name: string;
 }
 
-interface Known {
+/** What is known of a run's record, of this date and size. */
+export interface KeptRun {
   readonly stamp: string;
-  readonly folder: string;
   readonly summary: RunSummary;
   /** What tells whether it still runs. */
   readonly process: Pick<RunRecord, "status" | "host" | "pid">;
   /** What is searched, in lower case. */
   readonly words: string;
+}
+
+interface Known extends KeptRun {
+  readonly folder: string;
 }
 
 /** The id of a path below the runs folder. */
@@ -39,8 +44,14 @@ export const idOf = (name: string): string => createHash("sha256").update(name).
 /** Records that are read at a time. */
 const AT_ONCE = 64;
 
-/** Milliseconds for which a look holds. */
+/** Least milliseconds for which a look holds. */
 const HOLDS_MS = 500;
+
+/** A look at many runs takes its time, and holds for so many times as long. */
+const HOLDS_TIMES = 4;
+
+/** So many records that were read are worth keeping for the next start. */
+const WORTH_KEEPING = 500;
 
 export type RunIndex = ReturnType<typeof openRunIndex>;
 
@@ -51,12 +62,16 @@ export type RunIndex = ReturnType<typeof openRunIndex>;
 export function openRunIndex(root: string) {
   const walk = folderWalk(root, ["run.json", "model.json"]);
   let runs = new Map<string, Known>();
+  /** From an earlier server, by id; until the first look. */
+  let earlier: ReadonlyMap<string, KeptRun> | null = null;
   let models = new Map<string, ModelFolder & { readonly folder: string }>();
   let sorted: readonly Known[] = [];
-  let lookedAt = Number.NEGATIVE_INFINITY;
+  let holdsUntil = Number.NEGATIVE_INFINITY;
   let looking: Promise<string[]> | null = null;
 
   const look = async (): Promise<string[]> => {
+    const start = performance.now();
+    earlier ??= await keptRuns(root);
     const [folders, now] = [new Map<string, ModelFolder & { folder: string }>(), new Map<string, Known>()];
     const unread: { id: string; name: string; folder: string; stamp: string }[] = [];
     walk.visit((folder, files) => {
@@ -67,7 +82,9 @@ export function openRunIndex(root: string) {
       const stamp = stampOf(folder);
       const before = runs.get(id);
       if (stamp === null) return;
+      const kept = earlier?.get(id);
       if (before?.stamp === stamp) now.set(id, asItIs(before));
+      else if (kept?.stamp === stamp) now.set(id, asItIs({ ...kept, folder, summary: { ...kept.summary, id, name } }));
       else unread.push({ id, name, folder, stamp });
     });
     for (let first = 0; first < unread.length; first += AT_ONCE) {
@@ -85,7 +102,10 @@ export function openRunIndex(root: string) {
     for (const id of runs.keys()) if (!now.has(id)) different.push(id);
     if (different.length > 0)
       sorted = [...now.values()].sort((a, b) => (a.summary.started < b.summary.started ? 1 : -1));
-    [runs, models, lookedAt] = [now, folders, performance.now()];
+    [runs, models, earlier] = [now, folders, new Map()];
+    if (unread.length >= WORTH_KEEPING) await keepRuns(root, now);
+    const end = performance.now();
+    holdsUntil = end + Math.max(HOLDS_MS, HOLDS_TIMES * (end - start));
     return different;
   };
   /** Looks for changes. @returns ids of runs that came, went or changed */
@@ -96,7 +116,7 @@ export function openRunIndex(root: string) {
     return looking;
   };
   const fresh = async (): Promise<void> => {
-    if (performance.now() - lookedAt > HOLDS_MS) await refresh();
+    if (performance.now() > holdsUntil) await refresh();
   };
   return {
     root,
