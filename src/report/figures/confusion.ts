@@ -42,12 +42,12 @@ export function confusionMatrix(found: RunFindings): readonly Figure[] | AbsentF
   const counts = { name: "confusion-counts", title: `${TITLE}, pictures`, ...shared };
   const shares = { name: "confusion-shares", title: `${TITLE}, % of each class`, ...shared };
   return [
-    { ...counts, alt: `Counts. ${alt}`, spec: matrixSpec(counts.title, evaluation, "counts") },
-    { ...shares, alt: `Shares. ${alt}`, spec: matrixSpec(shares.title, evaluation, "shares") },
+    { ...counts, alt: `Counts. ${alt}`, spec: matrixSpec(evaluation, "counts") },
+    { ...shares, alt: `Shares. ${alt}`, spec: matrixSpec(evaluation, "shares") },
   ];
 }
 
-function matrixSpec(title: string, { classes, matrix }: EvaluationFindings, kind: "counts" | "shares"): TopLevelSpec {
+function matrixSpec({ classes, matrix }: EvaluationFindings, kind: "counts" | "shares"): TopLevelSpec {
   const sizes = new Map(matrix.shown.map((label, i) => [label, matrix.sizes[i]!]));
   const shown = distinctTexts(
     matrix.shown.map((index) => classes[index]!),
@@ -86,7 +86,6 @@ function matrixSpec(title: string, { classes, matrix }: EvaluationFindings, kind
   } as const;
   return {
     ...{ width: side * size, height: side * size, padding: 14, background: GROUND, config: CONFIG },
-    title: { text: title },
     data: { values },
     layer: [
       {

@@ -17,7 +17,11 @@ export function resolution({ run, accuracies }: RunFindings): readonly Figure[] 
     points: accuracies.filter((one) => one.name === name).sort((a, b) => a.resolution - b.resolution),
   }));
   const trainResolution = run.model?.trainResolution;
-  const spec = sweepSpec({ title: TITLE, curves, marks: trainResolution === undefined ? {} : { trainResolution } });
+  const { title: _, ...spec } = sweepSpec({
+    title: TITLE,
+    curves,
+    marks: trainResolution === undefined ? {} : { trainResolution },
+  });
   const told = ({ name, resolution, top1 }: AccuracyAt): string => `${name} ${percent(top1)} at ${resolution} px`;
   const best = accuracies.reduce((a, b) => (b.top1 > a.top1 ? b : a));
   return [

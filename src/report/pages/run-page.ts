@@ -114,18 +114,26 @@ const isInterval = (value: unknown): value is readonly [number, number] =>
   Array.isArray(value) && value.length === 2 && value.every((one) => typeof one === "number");
 
 async function figureSection(figure: Figure): Promise<string> {
-  const { name, title, note, table } = figure;
+  const { name, title, subtitle, note, table } = figure;
+  const caption = [subtitle, note]
+    .filter((text) => text !== undefined)
+    .map(sentence)
+    .join(" ");
   const rows = table.rows.slice(0, ROWS);
   const more = table.rows.length > ROWS ? `, the first ${ROWS} of ${table.rows.length}` : "";
   return `<figure id="${name}" aria-labelledby="${name}-title">
 <h2 id="${name}-title">${escapeXml(title)}</h2>
-<div class="chart" role="region" aria-label="${escapeXml(title)}, chart" tabindex="0">${inline(await figureSvg(figure, "variables"))}</div>
-${note === undefined ? "" : `<figcaption>${escapeXml(note)}</figcaption>`}
+<div class="chart" role="region" aria-label="${escapeXml(title)}, chart" tabindex="0">${inline(await figureSvg(figure, { look: "variables", titled: false }))}</div>
+${caption === "" ? "" : `<figcaption>${escapeXml(caption)}</figcaption>`}
 <details><summary>Numbers${more}</summary>
 ${tableOf({ ...table, rows }, `${title}, numbers`)}
 </details>
 </figure>`;
 }
+
+/** With a capital and a full stop. */
+const sentence = (text: string): string =>
+  `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith(".") ? "" : "."}`;
 
 /** An SVG as it stands within HTML, which needs no namespaces; without its title, which the page has. */
 const inline = (svg: string): string =>
