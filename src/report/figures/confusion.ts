@@ -36,7 +36,7 @@ export function confusionMatrix(found: RunFindings): readonly Figure[] | AbsentF
   const part = matrix.shown.length < evaluation.classes.length;
   const note = part
     ? `Of ${evaluation.classes.length} classes the ${matrix.shown.length} are drawn that take part in most confusions; they hold ${inside} of ${n} pictures.`
-    : "Follow a cell to its pictures.";
+    : "Choose a cell to see its pictures below.";
   const alt = `${matrix.shown.length} classes by ${matrix.shown.length}: of ${inside} pictures ${right} lie on the diagonal, where they are taken for what they are.`;
   const shared = { note, table: tableOf(evaluation) };
   const counts = { name: "confusion-counts", title: `${TITLE}, pictures`, ...shared };

@@ -20,7 +20,7 @@ ${CHART_VARIABLES}
 nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1rem; padding: 0; list-style: none; }
 h2 { font-size: 1.125rem; margin: 2.5rem 0 .5rem; }
 .chart { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px; }
-.chart svg { display: block; max-width: 100%; min-width: 22rem; height: auto; margin: 0 auto; }
+.chart svg { display: block; max-width: 100%; min-width: 28rem; height: auto; margin: 0 auto; }
 .chart a:hover path, .chart a:focus path { stroke: var(--ink); stroke-width: 2; }
 figcaption { color: var(--muted); font-size: .875rem; margin: .5rem 0; }
 details { margin: .5rem 0; }
@@ -160,7 +160,12 @@ function pictureList(
   const items = pictures.map(({ id, label, predicted, probability, loss }) => {
     const small = thumbnails.get(id);
     const name = escapeXml(shortText(id, 80));
-    const image = small === undefined ? `<div class="none"></div>` : `<img src="${escapeXml(small)}" alt="">`;
+    const image =
+      small === undefined
+        ? thumbnails.size === 0
+          ? ""
+          : `<div class="none"></div>`
+        : `<img src="${escapeXml(small)}" alt="">`;
     const was = label === null || label === predicted ? "" : `${escapeXml(shortText(classes[label]!, 40))} taken for `;
     const taken = escapeXml(shortText(classes[predicted]!, 40));
     return `<li>${image}${name}<br><small>${was}${taken} (${percent(probability)}), loss ${loss.toFixed(2)}</small></li>`;
