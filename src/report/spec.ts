@@ -22,8 +22,8 @@ export interface SweepChart {
 }
 
 /** Plot area, px. */
-const WIDTH = 560;
-const HEIGHT = 320;
+const WIDTH = 460;
+const HEIGHT = 280;
 
 /** The chart in Vega-Lite's grammar. Fields are percentages. */
 export function sweepSpec({ title, subtitle, curves, marks = {} }: SweepChart): TopLevelSpec {
@@ -38,6 +38,9 @@ export function sweepSpec({ title, subtitle, curves, marks = {} }: SweepChart): 
       single: points.length === 1,
     })),
   );
+  const single = rows.every((row) => row.single);
+  // Curves of one point may stand at the same place: their bars stand side by side.
+  const aside = { expr: single ? `(datum.curve - ${(curves.length - 1) / 2}) * 12` : "0" };
   const resolutions = [...new Set(rows.map(({ resolution }) => resolution))].sort((a, b) => a - b);
   const lines = verticals(marks);
   const xDomain = range([...resolutions, ...lines.map(({ resolution }) => resolution)], 0.05, 4);
@@ -91,7 +94,7 @@ export function sweepSpec({ title, subtitle, curves, marks = {} }: SweepChart): 
       {
         // A band of one point has no width.
         transform: [{ filter: "datum.single" }],
-        mark: { type: "rule", strokeWidth: 1.5, opacity: 0.6 },
+        mark: { type: "rule", strokeWidth: 1.5, opacity: 0.6, xOffset: aside },
         encoding: { x, y: { ...y, field: "low" }, y2: { field: "high" }, color: colour },
       },
       {
@@ -99,7 +102,7 @@ export function sweepSpec({ title, subtitle, curves, marks = {} }: SweepChart): 
         encoding: { x, y: { ...y, field: "top1" }, color: colour },
       },
       {
-        mark: { type: "point", filled: true, size: 56, opacity: 1, stroke: GROUND, strokeWidth: 1 },
+        mark: { type: "point", filled: true, size: 56, opacity: 1, stroke: GROUND, strokeWidth: 1, xOffset: aside },
         encoding: {
           x: { ...x, axis: { values: resolutions, title: "Test resolution, px" } },
           y: { ...y, field: "top1", axis: { title: "Top-1 accuracy, %" } },
@@ -122,7 +125,7 @@ export function sweepSpec({ title, subtitle, curves, marks = {} }: SweepChart): 
       },
       {
         data: {
-          values: [{ note: rows.every(({ single }) => single) ? "bars: 95% intervals" : "bands: 95% intervals" }],
+          values: [{ note: single ? "bars: 95% intervals" : "bands: 95% intervals" }],
         },
         mark: { type: "text", align: "right", x: WIDTH, y: HEIGHT + 35, color: MUTED, fontSize: SMALL },
         encoding: { text: { field: "note" } },

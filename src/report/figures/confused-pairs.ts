@@ -21,7 +21,7 @@ export function confusedPairs(found: RunFindings): readonly Figure[] | AbsentFig
     field: "pair",
     type: "nominal",
     sort: null,
-    axis: { title: null, labelLimit: 200, ticks: false, domain: false },
+    axis: { title: null, labelLimit: 300, ticks: false, domain: false },
   } as const;
   const x = {
     field: "count",
@@ -34,9 +34,9 @@ export function confusedPairs(found: RunFindings): readonly Figure[] | AbsentFig
     {
       name: "confused-pairs",
       title: TITLE,
+      subtitle: "class \u2192 what it was taken for",
       spec: {
         ...{ width: WIDTH - 120, height: 24 * pairs.length, padding: 14, background: GROUND, config: CONFIG },
-        title: { text: TITLE, subtitle: "class \u2192 what it was taken for" },
         data: { values },
         layer: [
           { mark: { type: "bar", color: COLOURS[0]!, height: 14 }, encoding: { x, y } },

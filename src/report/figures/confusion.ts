@@ -36,18 +36,18 @@ export function confusionMatrix(found: RunFindings): readonly Figure[] | AbsentF
   const part = matrix.shown.length < evaluation.classes.length;
   const note = part
     ? `Of ${evaluation.classes.length} classes the ${matrix.shown.length} are drawn that take part in most confusions; they hold ${inside} of ${n} pictures.`
-    : "Follow a cell to its pictures.";
+    : "Choose a cell to see its pictures below.";
   const alt = `${matrix.shown.length} classes by ${matrix.shown.length}: of ${inside} pictures ${right} lie on the diagonal, where they are taken for what they are.`;
   const shared = { note, table: tableOf(evaluation) };
   const counts = { name: "confusion-counts", title: `${TITLE}, pictures`, ...shared };
   const shares = { name: "confusion-shares", title: `${TITLE}, % of each class`, ...shared };
   return [
-    { ...counts, alt: `Counts. ${alt}`, spec: matrixSpec(counts.title, evaluation, "counts") },
-    { ...shares, alt: `Shares. ${alt}`, spec: matrixSpec(shares.title, evaluation, "shares") },
+    { ...counts, alt: `Counts. ${alt}`, spec: matrixSpec(evaluation, "counts") },
+    { ...shares, alt: `Shares. ${alt}`, spec: matrixSpec(evaluation, "shares") },
   ];
 }
 
-function matrixSpec(title: string, { classes, matrix }: EvaluationFindings, kind: "counts" | "shares"): TopLevelSpec {
+function matrixSpec({ classes, matrix }: EvaluationFindings, kind: "counts" | "shares"): TopLevelSpec {
   const sizes = new Map(matrix.shown.map((label, i) => [label, matrix.sizes[i]!]));
   const shown = distinctTexts(
     matrix.shown.map((index) => classes[index]!),
@@ -86,7 +86,6 @@ function matrixSpec(title: string, { classes, matrix }: EvaluationFindings, kind
   } as const;
   return {
     ...{ width: side * size, height: side * size, padding: 14, background: GROUND, config: CONFIG },
-    title: { text: title },
     data: { values },
     layer: [
       {

@@ -96,7 +96,6 @@ function curveFigure(epochs: readonly RunEpoch[], { name, title, unit, scale, sh
   const bandColour = COLOURS[labels.indexOf("validation, top-1")] ?? COLOURS[0]!;
   const spec: TopLevelSpec = {
     ...{ width: WIDTH, height: HEIGHT, padding: 14, background: GROUND, config: CONFIG },
-    title: { text: title, ...(wide ? { subtitle: "logarithmic axis" } : {}) },
     layer: [
       {
         data: { values: bands },
@@ -119,6 +118,7 @@ function curveFigure(epochs: readonly RunEpoch[], { name, title, unit, scale, sh
   const ends = series.map(([key, label]) => `${label} ${cell(epochs.at(-1)!, key)}`);
   return {
     ...{ name, title, spec },
+    ...(wide ? { subtitle: "logarithmic axis" } : {}),
     alt: `${title} over ${epochs.length} epochs; in the last, ${ends.join(", ")}.`,
     table: {
       head: ["epoch", ...labels],

@@ -7,7 +7,9 @@ export interface Figure {
   /** Of its files, such as `confusion-counts`. */
   readonly name: string;
   readonly title: string;
-  /** Vega-Lite, in light colours; it holds all its data. */
+  /** What belongs below the title, such as how bars are to be read. */
+  readonly subtitle?: string;
+  /** Vega-Lite, in light colours and without the title; it holds all its data. */
   readonly spec: TopLevelSpec;
   /** What it shows, in a sentence or two. */
   readonly alt: string;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { TopLevelSpec } from "vega-lite";
 import { drawn } from "../draw.js";
 import type { RunFindings } from "../findings/index.js";
 import { recoloured } from "../theme.js";
@@ -37,11 +38,12 @@ export function figuresOf(found: RunFindings): { figures: Figure[]; absent: Abse
 /** Colours of a drawn figure: for a light or a dark ground, or by the page's CSS variables (`CHART_VARIABLES`). */
 export type FigureLook = "light" | "dark" | "variables";
 
-/** A figure as SVG. */
+/** A figure as SVG, for a file, or without its title for a page that has it. */
 export async function figureSvg(
-  { spec, alt }: Pick<Figure, "spec" | "alt">,
-  look: FigureLook = "light",
+  { spec, alt, title, subtitle }: Pick<Figure, "spec" | "alt" | "title" | "subtitle">,
+  { look = "light", titled = true }: { readonly look?: FigureLook; readonly titled?: boolean } = {},
 ): Promise<string> {
-  const svg = await drawn(spec, alt);
+  const head = { title: { text: title, ...(subtitle !== undefined && { subtitle }) } };
+  const svg = await drawn(titled ? ({ ...spec, ...head } as TopLevelSpec) : spec, alt);
   return look === "light" ? svg : recoloured(svg, look);
 }

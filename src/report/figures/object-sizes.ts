@@ -30,9 +30,9 @@ export function objectSizes({ sizes }: RunFindings): readonly Figure[] | AbsentF
     {
       name: "object-sizes",
       title: TITLE,
+      subtitle: "bars: 10% to 90%, lines: medians, points: means",
       spec: {
         ...{ width: WIDTH - 60, height: 30 * rows.length, padding: 14, background: GROUND, config: CONFIG },
-        title: { text: TITLE, subtitle: "bars: 10% to 90%, lines: medians, points: means" },
         data: { values },
         layer: [
           {

@@ -53,7 +53,7 @@ export function besidePublished(found: RunFindings): readonly Figure[] | AbsentF
     return {
       name: `accuracy-${words}`,
       title,
-      spec: spec(title, axis, all),
+      spec: spec(axis, all),
       alt: `Top-1 accuracy over ${words}: ${own.length} measured here, beside ${published.length} published results in ${CURVES.length} curves.`,
       table: {
         head: ["", "resolution, px", words, "top-1"],
@@ -90,7 +90,7 @@ function publishedPoints(protocol: Protocol): Point[] {
     });
 }
 
-function spec(title: string, axis: string, values: readonly (Point & { readonly cost: number })[]): TopLevelSpec {
+function spec(axis: string, values: readonly (Point & { readonly cost: number })[]): TopLevelSpec {
   const domain = [MEASURED, ...CURVES];
   const x = {
     field: "cost",
@@ -103,13 +103,14 @@ function spec(title: string, axis: string, values: readonly (Point & { readonly 
     scale: { zero: false, padding: 8 },
     axis: { title: "Top-1 accuracy, %", tickCount: 6 },
   } as const;
-  const colour = { field: "curve", type: "nominal", scale: { domain, range: COLOURS } } as const;
+  // Not the sixth, which is a blue as the first is.
+  const range = COLOURS.filter((_, i) => i !== 5);
+  const colour = { field: "curve", type: "nominal", scale: { domain, range } } as const;
   const shape = { ...colour, scale: { domain, range: SHAPES } } as const;
   const own = values.filter(({ curve }) => curve === MEASURED);
   const others = values.filter(({ curve }) => curve !== MEASURED);
   return {
     ...{ width: WIDTH, height: HEIGHT, padding: 14, background: GROUND, config: CONFIG },
-    title: { text: title },
     layer: [
       {
         data: { values: others },

@@ -31,9 +31,9 @@ function diagram({ name, calibration: { bins, ece }, n }: EvaluationFindings, al
   return {
     name: alone ? "reliability" : `reliability-${name}`,
     title,
+    subtitle: `expected calibration error ${percent(ece)}`,
     spec: {
       ...{ padding: 14, background: GROUND, config: CONFIG, spacing: 8 },
-      title: { text: title, subtitle: `expected calibration error ${percent(ece)}` },
       vconcat: [
         {
           ...{ width: 0.8 * WIDTH, height: 0.6 * WIDTH },

@@ -1,4 +1,5 @@
 import { interval, percent } from "../../format.js";
+import { distinctTexts, shortText } from "../escape.js";
 import type { AccuracyAt, RunFindings } from "../findings/index.js";
 import { sweepSpec } from "../spec.js";
 import { COLOURS } from "../theme.js";
@@ -10,15 +11,21 @@ const TITLE = "Accuracy over test resolution";
 export function resolution({ run, accuracies }: RunFindings): readonly Figure[] | AbsentFigure {
   if (accuracies.length === 0)
     return { title: TITLE, why: `the run is ${run.status} and has measured no accuracy yet.` };
-  const names = [...new Set(accuracies.map(({ name }) => name))];
-  const shown = names.slice(0, COLOURS.length);
-  const curves = shown.map((name) => ({
-    name,
+  const all = [...new Set(accuracies.map(({ name }) => name))];
+  const drawn = all.slice(0, COLOURS.length);
+  const labels = distinctTexts(withoutCommonFolder(drawn), 30);
+  const curves = drawn.map((name, i) => ({
+    name: labels[i]!,
     points: accuracies.filter((one) => one.name === name).sort((a, b) => a.resolution - b.resolution),
   }));
   const trainResolution = run.model?.trainResolution;
-  const spec = sweepSpec({ title: TITLE, curves, marks: trainResolution === undefined ? {} : { trainResolution } });
-  const told = ({ name, resolution, top1 }: AccuracyAt): string => `${name} ${percent(top1)} at ${resolution} px`;
+  const { title: _, ...spec } = sweepSpec({
+    title: TITLE,
+    curves,
+    marks: trainResolution === undefined ? {} : { trainResolution },
+  });
+  const told = ({ name, resolution, top1 }: AccuracyAt): string =>
+    `${shortText(name)} ${percent(top1)} at ${resolution} px`;
   const best = accuracies.reduce((a, b) => (b.top1 > a.top1 ? b : a));
   return [
     {
@@ -27,12 +34,18 @@ export function resolution({ run, accuracies }: RunFindings): readonly Figure[] 
       table: {
         head: ["resolution, px", "", "top-1", "95% interval", "pictures"],
         rows: accuracies.map(({ name, resolution, top1, ci95, n }) => [
-          ...[String(resolution), name, percent(top1), interval(ci95), String(n)],
+          ...[String(resolution), shortText(name), percent(top1), interval(ci95), String(n)],
         ]),
       },
-      ...(shown.length < names.length
-        ? { note: `The first ${shown.length} of ${names.length} curves are drawn.` }
-        : {}),
+      ...(drawn.length < all.length ? { note: `The first ${drawn.length} of ${all.length} curves are drawn.` } : {}),
     },
   ];
+}
+
+/** Names that are paths, from where they differ. */
+function withoutCommonFolder(names: readonly string[]): string[] {
+  const folder = /^.*\//.exec(names[0]!)?.[0] ?? "";
+  return names.map((name) =>
+    folder !== "" && names.every((one) => one.startsWith(folder)) ? name.slice(folder.length) : name,
+  );
 }

@@ -20,7 +20,7 @@ ${CHART_VARIABLES}
 nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1rem; padding: 0; list-style: none; }
 h2 { font-size: 1.125rem; margin: 2.5rem 0 .5rem; }
 .chart { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px; }
-.chart svg { display: block; max-width: 100%; min-width: 22rem; height: auto; margin: 0 auto; }
+.chart svg { display: block; max-width: 100%; min-width: 28rem; height: auto; margin: 0 auto; }
 .chart a:hover path, .chart a:focus path { stroke: var(--ink); stroke-width: 2; }
 figcaption { color: var(--muted); font-size: .875rem; margin: .5rem 0; }
 details { margin: .5rem 0; }
@@ -114,18 +114,26 @@ const isInterval = (value: unknown): value is readonly [number, number] =>
   Array.isArray(value) && value.length === 2 && value.every((one) => typeof one === "number");
 
 async function figureSection(figure: Figure): Promise<string> {
-  const { name, title, note, table } = figure;
+  const { name, title, subtitle, note, table } = figure;
+  const caption = [subtitle, note]
+    .filter((text) => text !== undefined)
+    .map(sentence)
+    .join(" ");
   const rows = table.rows.slice(0, ROWS);
   const more = table.rows.length > ROWS ? `, the first ${ROWS} of ${table.rows.length}` : "";
   return `<figure id="${name}" aria-labelledby="${name}-title">
 <h2 id="${name}-title">${escapeXml(title)}</h2>
-<div class="chart" role="region" aria-label="${escapeXml(title)}, chart" tabindex="0">${inline(await figureSvg(figure, "variables"))}</div>
-${note === undefined ? "" : `<figcaption>${escapeXml(note)}</figcaption>`}
+<div class="chart" role="region" aria-label="${escapeXml(title)}, chart" tabindex="0">${inline(await figureSvg(figure, { look: "variables", titled: false }))}</div>
+${caption === "" ? "" : `<figcaption>${escapeXml(caption)}</figcaption>`}
 <details><summary>Numbers${more}</summary>
 ${tableOf({ ...table, rows }, `${title}, numbers`)}
 </details>
 </figure>`;
 }
+
+/** With a capital and a full stop. */
+const sentence = (text: string): string =>
+  `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith(".") ? "" : "."}`;
 
 /** An SVG as it stands within HTML, which needs no namespaces; without its title, which the page has. */
 const inline = (svg: string): string =>
@@ -152,7 +160,12 @@ function pictureList(
   const items = pictures.map(({ id, label, predicted, probability, loss }) => {
     const small = thumbnails.get(id);
     const name = escapeXml(shortText(id, 80));
-    const image = small === undefined ? `<div class="none"></div>` : `<img src="${escapeXml(small)}" alt="">`;
+    const image =
+      small === undefined
+        ? thumbnails.size === 0
+          ? ""
+          : `<div class="none"></div>`
+        : `<img src="${escapeXml(small)}" alt="">`;
     const was = label === null || label === predicted ? "" : `${escapeXml(shortText(classes[label]!, 40))} taken for `;
     const taken = escapeXml(shortText(classes[predicted]!, 40));
     return `<li>${image}${name}<br><small>${was}${taken} (${percent(probability)}), loss ${loss.toFixed(2)}</small></li>`;
