@@ -7,7 +7,7 @@ import { absentOrWithin } from "./contain.js";
 const KEPT = 32;
 
 /** A figure, and its drawings so far. */
-export interface DrawnFigure extends Pick<Figure, "name" | "title" | "alt"> {
+export interface DrawnFigure extends Pick<Figure, "name" | "title" | "subtitle" | "alt"> {
   draw(look: "light" | "dark"): Promise<string>;
 }
 
@@ -38,12 +38,13 @@ async function figuresIn(root: string, folder: string, { files }: RunRecord): Pr
       if (!(await absentOrWithin(root, file))) return [];
   }
   const { figures } = figuresOf(await runFindings(folder, { pictures: false }));
-  return figures.map(({ name, title, alt, spec }) => {
+  return figures.map((figure) => {
+    const { name, title, subtitle, alt } = figure;
     const drawings = new Map<string, Promise<string>>();
     return {
-      ...{ name, title, alt },
+      ...{ name, title, subtitle, alt },
       draw(look) {
-        const drawing = drawings.get(look) ?? figureSvg({ spec, alt }, look);
+        const drawing = drawings.get(look) ?? figureSvg(figure, { look, titled: false });
         drawings.set(look, drawing);
         return drawing;
       },

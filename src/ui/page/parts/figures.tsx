@@ -28,6 +28,9 @@ export function Figures({
       <div class="figures">
         {data?.figures.map((figure) => (
           <figure key={figure.name}>
+            <figcaption>
+              <strong>{figure.title}</strong> {figure.subtitle}
+            </figcaption>
             <picture>
               <source media="(prefers-color-scheme: dark)" srcset={url(figure.name, "dark")} />
               <img src={url(figure.name, "light")} alt={`${figure.title} of ${name}. ${figure.alt}`} />

@@ -20,7 +20,7 @@ export const figureRoutes = ({ index, figures }: UiContext) => {
   return new Hono()
     .get("/runs/:id/figures", async (c) => {
       const found = await figuresOf(c.req.param("id"));
-      return c.json({ figures: found.map(({ name, title, alt }) => ({ name, title, alt })) });
+      return c.json({ figures: found.map(({ name, title, subtitle, alt }) => ({ name, title, subtitle, alt })) });
     })
     .get("/runs/:id/figures/:figure", query(FigureQuery), async (c) => {
       const name = c.req.param("figure");
