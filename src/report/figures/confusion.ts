@@ -15,8 +15,8 @@ const TITLE = "Confusion matrix";
 
 /** Cells have their numbers in them up to so many classes. */
 const NUMBERED = 14;
-/** From this share of the darkest on, a cell's number is written in the colour of the ground. */
-const DARK = 0.55;
+/** The most that is covered of a cell with a number, which is then read on light and on dark grounds. */
+const COVERED = 0.62;
 
 /** Place within the page of a cell's pictures. */
 export const cellId = ({ label, predicted }: Pick<DrawnCell, "label" | "predicted">): string =>
@@ -95,7 +95,7 @@ function matrixSpec({ classes, matrix }: EvaluationFindings, kind: "counts" | "s
           fillOpacity: {
             field: "weight",
             type: "quantitative",
-            scale: { domain: [0, 1], range: [0.06, 1] },
+            scale: { domain: [0, 1], range: [0.06, size > NUMBERED ? 1 : COVERED] },
             legend: null,
           },
           href: { field: "href" },
@@ -110,7 +110,7 @@ function matrixSpec({ classes, matrix }: EvaluationFindings, kind: "counts" | "s
               encoding: {
                 ...position,
                 text: { field: "text" },
-                color: { condition: { test: `datum.weight > ${DARK}`, value: GROUND }, value: INK },
+                color: { value: INK },
               },
             } as const,
           ]),

@@ -88,7 +88,7 @@ function curveFigure(epochs: readonly RunEpoch[], { name, title, unit, scale, sh
   } as const;
   const y = {
     type: "quantitative",
-    axis: { title: unit, tickCount: 6, ...(wide ? { format: "~s" } : {}) },
+    axis: { title: unit, tickCount: 6, ...(wide ? { values: powersOfTen(numbers), format: "~g" } : {}) },
     scale: wide ? ({ type: "log" } as const) : { zero: false },
   } as const;
   const colour = { field: "label", type: "nominal", scale: { domain: labels, range: COLOURS } } as const;
@@ -132,3 +132,10 @@ const bandOf = ({ epoch, valTop1Low, valTop1High }: RunEpoch) =>
   typeof valTop1Low === "number" && typeof valTop1High === "number"
     ? [{ epoch, low: 100 * valTop1Low, high: 100 * valTop1High }]
     : [];
+
+/** The powers of ten around some numbers. */
+function powersOfTen(numbers: readonly number[]): number[] {
+  const exponents = numbers.map((value) => Math.log10(value));
+  const [first, last] = [Math.min(...exponents), Math.max(...exponents)];
+  return Array.from({ length: Math.ceil(last) - Math.floor(first) + 1 }, (_, i) => 10 ** (Math.floor(first) + i));
+}
