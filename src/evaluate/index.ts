@@ -44,6 +44,7 @@ export {
   readRecord,
   recordHead,
   saveRecord,
+  writeRows,
 } from "./records/index.js";
 export { type Rescored, rescored, scoresOf } from "./rescore.js";
 export { type ScoredFile, type ScoreOptions, scoreFile } from "./score.js";

@@ -1,7 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Row } from "../../evaluate/index.js";
-import { writeRows } from "../../evaluate/records/index.js";
+import { type Row, writeRows } from "../../evaluate/index.js";
 import { type RunRecord, writeRun } from "../runs/index.js";
 
 const HASH = "0".repeat(64);

@@ -25,7 +25,10 @@ th:first-child, td:first-child { padding-left: 0; text-align: left; }
 thead th { color: var(--muted); font-size: .875rem; font-weight: 600; }
 tbody th { font-weight: 400; }
 ul { padding-left: 1.25rem; color: var(--muted); font-size: .875rem; overflow-wrap: anywhere; }
-@media print { body { margin: 0; max-width: none; } }
+@media print {
+  :root { color-scheme: light; --ink: #1f2328; --muted: #57606a; --ground: #fff; --line: #d0d7de; --link: #0a58b5; }
+  body { margin: 0; max-width: none; }
+}
 `;
 
 /** What a page is made of. Texts are HTML already, but for the title. */
