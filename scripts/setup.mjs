@@ -2,6 +2,7 @@
 // Does nothing that is already done, so that it may run before each of them.
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -32,8 +33,23 @@ if (installed === 0 || installed < changedAt(`${root}/package-lock.json`)) {
 run(process.execPath, [`${root}/node_modules/typescript/bin/tsc`, "-p", `${root}/tsconfig.build.json`]);
 // The page of `fixres ui`, once its sources have changed.
 const page = `${root}/dist/ui/page/index.html`;
-const sources = readdirSync(`${root}/src/ui/page`, { recursive: true }).map((name) => `${root}/src/ui/page/${name}`);
-if (sources.some((path) => changedAt(path) > changedAt(page)))
+const uiSources = readdirSync(`${root}/src/ui/page`, { recursive: true }).map((name) => `${root}/src/ui/page/${name}`);
+if (uiSources.some((path) => changedAt(path) > changedAt(page)))
   run(process.execPath, [`${root}/node_modules/vite/bin/vite.js`, "build", `${root}/src/ui/page`]);
 // The compiler leaves it without, and npm link does not always give it.
 chmodSync(`${root}/dist/cli/main.js`, 0o755);
+
+// The playground's page, where one of its sources is younger than it.
+const sources = ["src/playground", "dist"].flatMap((folder) =>
+  readdirSync(`${root}/${folder}`, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.parentPath.includes(join("dist", "playground")))
+    .filter(({ name }) => folder === "src/playground" || name.endsWith(".js"))
+    .map((entry) => changedAt(join(entry.parentPath, entry.name))),
+);
+if (Math.max(...sources) > changedAt(`${root}/dist/playground/index.html`))
+  run(process.execPath, [
+    `${root}/node_modules/vite/bin/vite.js`,
+    "build",
+    "-c",
+    `${root}/src/playground/vite.config.ts`,
+  ]);

@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   inspect: async () => (await import("./inspect.js")).inspectCommand,
   export: async () => (await import("./export.js")).exportCommand,
   train: async () => (await import("./train.js")).trainCommand,
+  label: async () => (await import("./label.js")).labelCommand,
   plan: async () => (await import("./plan.js")).planCommand,
   average: async () => (await import("./average.js")).averageCommand,
   tune: async () => (await import("./tune.js")).tuneCommand,
@@ -29,6 +30,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   compare: async () => (await import("./compare.js")).compareCommand,
   report: async () => (await import("./report.js")).reportCommand,
   predict: async () => (await import("./predict.js")).predictCommand,
+  playground: async () => (await import("./playground.js")).playgroundCommand,
   verify: async () => (await import("./verify.js")).verifyCommand,
   ui: async () => (await import("./ui.js")).uiCommand,
 };

@@ -28,8 +28,8 @@ export interface Source {
   readonly competing?: readonly number[];
   /** The files that `read` reads from. */
   readonly archives?: readonly string[];
-  /** The file of a sample, or its pixels, where it is no file by itself; else `path` is one. */
-  read?(index: number): Promise<Uint8Array | Picture>;
+  /** The file of a sample by its path or bytes, or its pixels, where `path` is not one in all cases. */
+  read?(index: number): Promise<string | Uint8Array | Picture>;
 }
 
 /** Text from a file as a message may show it: no control characters, which a terminal would obey, and not without end. */

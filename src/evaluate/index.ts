@@ -25,7 +25,7 @@ export {
 } from "./confusion.js";
 export type { Details, Scored, WorstPicture } from "./details.js";
 export { type EvaluateOptions, type Evaluation, evaluate, type ScoreLog } from "./evaluate.js";
-export { type Extraction, extract } from "./extract.js";
+export { type Extraction, extract, softmaxOf } from "./extract.js";
 export { type Scores, scoreLogits, type Truth } from "./metrics.js";
 export { type Prediction, predict } from "./predict.js";
 export { describePreprocessing, testPreprocessing } from "./preprocessing.js";
@@ -36,15 +36,20 @@ export {
   type EvaluationRecord,
   evaluateInto,
   evaluateRecord,
+  headDifferences,
   isRecord,
   type OpenRecord,
   openRecord,
-  type RecordHead,
+  openTable,
+  RecordHead,
   type Row,
   readRecord,
   recordHead,
   saveRecord,
+  type Table,
+  type TableForm,
   writeRows,
+  writeTable,
 } from "./records/index.js";
 export { type Rescored, rescored, scoresOf } from "./rescore.js";
 export { type ScoredFile, type ScoreOptions, scoreFile } from "./score.js";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-export { dataFingerprint, headDifferences, type RecordHead, recordHead } from "./head.js";
+export { dataFingerprint, headDifferences, RecordHead, recordHead } from "./head.js";
 export { readRows, writeRows } from "./parquet.js";
 export {
   type EvaluationRecord,
@@ -17,3 +17,4 @@ export {
   saveRecord,
 } from "./record.js";
 export type { Row } from "./rows.js";
+export { openTable, type Table, type TableForm, writeTable } from "./table.js";
