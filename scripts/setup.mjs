@@ -31,6 +31,11 @@ if (installed === 0 || installed < changedAt(`${root}/package-lock.json`)) {
   run("npm", ["install", "--no-save", "--no-audit", "--no-fund"]);
 }
 run(process.execPath, [`${root}/node_modules/typescript/bin/tsc`, "-p", `${root}/tsconfig.build.json`]);
+// The page of `fixres ui`, once its sources have changed.
+const page = `${root}/dist/ui/page/index.html`;
+const uiSources = readdirSync(`${root}/src/ui/page`, { recursive: true }).map((name) => `${root}/src/ui/page/${name}`);
+if (uiSources.some((path) => changedAt(path) > changedAt(page)))
+  run(process.execPath, [`${root}/node_modules/vite/bin/vite.js`, "build", `${root}/src/ui/page`]);
 // The compiler leaves it without, and npm link does not always give it.
 chmodSync(`${root}/dist/cli/main.js`, 0o755);
 

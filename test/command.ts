@@ -45,9 +45,10 @@ export function fixres(args: readonly string[], { kill, killAfter, env }: Circum
   });
 }
 
-/** Every file of a run, by its path from there. */
+/** Every file of a run, by its path from there, but for the record, which tells the time. */
 export async function filesOf(run: string): Promise<Map<string, Buffer>> {
-  const names = (await readdir(run, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+  const entries = await readdir(run, { recursive: true, withFileTypes: true });
+  const names = entries.filter((entry) => entry.isFile() && entry.name !== "run.json");
   const paths = names.map(({ parentPath, name }) => join(parentPath, name)).sort();
   return new Map(await Promise.all(paths.map(async (path) => [path.slice(run.length), await readFile(path)] as const)));
 }

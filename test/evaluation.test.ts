@@ -88,7 +88,7 @@ describe("eval", () => {
 it("a record is the same after a kill, and is not made anew where it is complete", async () => {
   const args = ["eval", at("model-3"), "--data", data, ...ENGINE, "--batch-size", "3"];
   const whole = await json(...args, "--out", at("whole"));
-  expect(await readdir(at("whole"))).toEqual(["evaluation.json", "pictures.parquet"]);
+  expect(await readdir(at("whole"))).toEqual(["evaluation.json", "pictures.parquet", "run.json"]);
   const killed = await fixres([...args, "--out", at("killed")], { kill: "preprocessing" });
   expect(killed.code).toBeNull();
   const { record, ...found } = await json(...args, "--out", at("killed"));

@@ -20,6 +20,7 @@ const ORDER = [
   "fixres",
   "report",
   "web",
+  "ui",
   "playground",
   "cli",
 ];
@@ -82,7 +83,7 @@ describe("import order", () => {
   it.each([
     ["onnxruntime-node", "runtime"],
     ["onnxruntime-web/wasm", "web"],
-    ["sharp", "data", "report"],
+    ["sharp", "data", "report", "ui"],
     ["@huggingface/hub", "weights"],
     ["tar", "data"],
     ["hyparquet", "data", "evaluate"],
@@ -90,6 +91,8 @@ describe("import order", () => {
     ["csv-parse", "data"],
     ["commander", "cli"],
     ["yaml", "train"],
+    ["hono", "ui"],
+    ["@duckdb/node-api", "ui"],
     ["cli-progress", "cli"],
   ])("imports %s where it belongs", (library, ...folders) => {
     const users = imports.filter((entry) => entry.target === library && !isTest(entry));

@@ -14,8 +14,9 @@ import {
   underRealLabels,
 } from "../evaluate/index.js";
 import { expectedClasses } from "../models/index.js";
-import { markdownTable, pairsText, resultsCsv, resultsTable } from "../report/index.js";
+import { markdownTable, pairsText, recorded, resultsCsv, resultsTable } from "../report/index.js";
 import * as cli from "./options.js";
+import { runStart, withRun } from "./recording.js";
 import { table } from "./table.js";
 
 interface Options extends cli.EngineOptions, cli.PreprocessingOptions {
@@ -27,6 +28,7 @@ interface Options extends cli.EngineOptions, cli.PreprocessingOptions {
   readonly seed: number;
   readonly markdown?: boolean;
   readonly csv?: boolean;
+  readonly run?: string;
 }
 
 const base = cli.command("compare", "Compare evaluations of the same pictures, beside published results.", [
@@ -41,8 +43,7 @@ const atLeast100 = (text: string): number => {
   return value;
 };
 
-export const compareCommand = cli
-  .withPreprocessing(cli.withEngine(base))
+export const compareCommand = withRun(cli.withPreprocessing(cli.withEngine(base)))
   .argument("<what...>", "folders that `fixres eval --out` wrote, and models")
   .option("--data <dir>", "directory with val/, a folder a class, for models")
   .option("--real <file>", "score models by ReaL labels: the JSON of google-research/reassessed-imagenet")
@@ -61,24 +62,33 @@ export const compareCommand = cli
   .addOption(new Option("--markdown", "print a table in Markdown").conflicts(["csv", "json"]))
   .addOption(new Option("--csv", "print measured rows in the columns of timm's result files").conflicts("json"))
   .action(async (paths: string[], options: Options) => {
-    const records: EvaluationRecord[] = [];
-    for (const path of paths) records.push({ ...(await recordOf(path, options)), name: path });
-    const { pairs, published, resamples, seed } = options;
-    const found = compare(records, { pairs, published, resamples, seed });
-    found.notes.forEach(cli.surroundings().progress.note);
+    const surroundings = cli.surroundings();
+    const { pairs, published, resamples, seed, data, real } = options;
+    const asked = { pairs, published, resamples, seed };
+    const start = runStart("compare", options.run, { settings: { compared: paths, data, real, ...asked } });
+    const found = await recorded(start, surroundings, async ({ progress }) => {
+      const records: EvaluationRecord[] = [];
+      for (const path of paths)
+        records.push({ ...(await recordOf(path, options, { ...surroundings, progress })), name: path });
+      return compare(records, asked);
+    });
+    found.notes.forEach(surroundings.progress.note);
     if (options.csv) process.stdout.write(resultsCsv(found.rows));
     else cli.print(options.json, found, () => text(found, options.markdown ?? false));
   });
 
 /** A record from its folder, or made now from a model. */
-async function recordOf(path: string, options: Options): Promise<EvaluationRecord> {
+async function recordOf(
+  path: string,
+  options: Options,
+  { progress, signal }: ReturnType<typeof cli.surroundings>,
+): Promise<EvaluationRecord> {
   const folder = await stat(path).then(
     (found) => found.isDirectory(),
     () => false,
   );
   if (folder && (await isRecord(path))) return readRecord(path);
   // A model that is none either says what is wrong with it.
-  const { progress, signal } = cli.surroundings();
   const model = await cli.openModel(path, options, progress);
   if (options.data === undefined) throw new RequestError(`"${path}" is a model; give --data too, to evaluate it on.`);
   const all = await openSplit(options.data, "val", { classes: expectedClasses(model) });

@@ -4,6 +4,7 @@ import type { Source } from "../data/index.js";
 import { DataError, RequestError } from "../errors.js";
 import {
   type EvaluateOptions,
+  type Evaluation,
   evaluate,
   evaluateInto,
   type MeasuredRow,
@@ -15,9 +16,10 @@ import {
 import { writeFileAtomic } from "../files.js";
 import type { Model } from "../models/index.js";
 import type { Progress } from "../progress.js";
-import { resultsCsv, resultsTable } from "../report/index.js";
+import { recorded, resultsCsv, resultsTable } from "../report/index.js";
+import { evaluationText } from "./evaluation-text.js";
 import * as cli from "./options.js";
-import { evaluationText } from "./report.js";
+import { runStart } from "./recording.js";
 import { table } from "./table.js";
 
 interface Options extends cli.EngineOptions, cli.PreprocessingOptions, cli.DataOptions {
@@ -62,11 +64,15 @@ type Surroundings = ReturnType<typeof cli.surroundings>;
 async function one(path: string, options: Options, surroundings: Surroundings): Promise<void> {
   const { found, real, row } = await measure(path, options, options.out, surroundings);
   if (options.csv !== undefined) await writeFileAtomic(options.csv, resultsCsv([row()]));
-  const { correct: _, ...rest } = found;
-  cli.print(options.json, { model: path, record: options.out, real, ...rest }, () => {
+  cli.print(options.json, resultOf(path, options.out, real, found), () => {
     const about = `${found.n} pictures at ${found.preprocessing.resolution} px${real ? " under ReaL labels" : ""}, ${found.imagesPerSecond.toFixed(1)} a second`;
     return `${evaluationText(found, about, options.perClass)}${cli.badPictures(found.bad, options.onBadImage)}`;
   });
+}
+
+/** What `--json` prints of one evaluation. */
+function resultOf(model: string, record: string | undefined, real: Scene["real"], { correct: _, ...rest }: Evaluation) {
+  return { model, record, real, ...rest };
 }
 
 async function many(pattern: string, options: Options, surroundings: Surroundings): Promise<void> {
@@ -95,7 +101,26 @@ async function measure(path: string, options: Options, out: string | undefined, 
   const { device, threads, batchSize, onBadImage } = options;
   const preprocessing = cli.resolvedPreprocessing(model, options, progress);
   const all: EvaluateOptions = { preprocessing, truth, device, threads, batchSize, onBadImage, signal, progress };
-  const found = await (out === undefined ? evaluate(model, source, all) : evaluateInto(out, path, model, source, all));
+  const settings = {
+    model: path,
+    data: options.data,
+    real: real?.file,
+    preprocessing,
+    device,
+    threads,
+    batchSize,
+    onBadImage,
+  };
+  const about = { settings, model, resolutions: [preprocessing.resolution], files: { evaluation: "." } };
+  const found = await recorded(
+    runStart("eval", out, about),
+    { progress, signal },
+    (run) => {
+      const own = { ...all, progress: run.progress };
+      return out === undefined ? evaluate(model, source, own) : evaluateInto(out, path, model, source, own);
+    },
+    (evaluation) => resultOf(path, out, real, evaluation),
+  );
   found.notes.forEach(progress.note);
   // Only where it is asked for: its fingerprint reads all weights.
   const row = (): MeasuredRow => {

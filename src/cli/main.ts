@@ -1,16 +1,12 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { FailedError, FixresError } from "../errors.js";
+import { VERSION } from "../version.js";
 
 /** Exit codes: done, it failed, the request is wrong. */
 const DONE = 0;
 const FAILED = 1;
 const WRONG_REQUEST = 2;
-
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-  version: string;
-};
 
 /** In the order of the help. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
@@ -32,14 +28,16 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   extract: async () => (await import("./extract.js")).extractCommand,
   score: async () => (await import("./score.js")).scoreCommand,
   compare: async () => (await import("./compare.js")).compareCommand,
+  report: async () => (await import("./report.js")).reportCommand,
   predict: async () => (await import("./predict.js")).predictCommand,
   playground: async () => (await import("./playground.js")).playgroundCommand,
   verify: async () => (await import("./verify.js")).verifyCommand,
+  ui: async () => (await import("./ui.js")).uiCommand,
 };
 
 const program = new Command("fixres")
   .description("FixRes and FixEfficientNet: train, fix and evaluate image classifiers on ONNX Runtime.")
-  .version(version)
+  .version(VERSION)
   .addHelpText("after", "\nfixres COMMAND --help tells more, with examples.");
 for (const command of await commandsFor(process.argv[2])) program.addCommand(command);
 for (const command of [program, ...program.commands]) command.exitOverride().showHelpAfterError(false);

@@ -1,43 +1,39 @@
-import type { Details } from "../evaluate/index.js";
-import { interval, percent } from "../format.js";
-import { table } from "./table.js";
+import { RequestError } from "../errors.js";
+import { figureFolders, type WrittenReport, writeReport } from "../report/index.js";
+import * as cli from "./options.js";
 
-/**
- * What an evaluation found, as people read it.
- * @param about - what it was measured on  @param perClass - whether the classes are listed one by one
- */
-export function evaluationText(
-  { top1, top5, loss, ci95, ece, macro, mostConfused, worst, ...rest }: Details,
-  about: string,
-  perClass = false,
-): string {
-  const known = rest.confusion.length > 0;
-  const means = `; mean over classes: precision ${percent(macro.precision)}, recall ${percent(macro.recall)}, F1 ${percent(macro.f1)}`;
-  const lines = [
-    `top-1 ${percent(top1)} (95%: ${interval(ci95)}), top-5 ${percent(top5)}, loss ${loss.toFixed(4)}`,
-    about,
-    `calibration error ${percent(ece)}${known ? means : ""}`,
-  ];
-  if (mostConfused.length > 0) lines.push("most confused:");
-  for (const { label, predicted, count, n } of mostConfused.slice(0, 5)) {
-    lines.push(`  ${label} taken for ${predicted}: ${count} of ${n}`);
-  }
-  const shown = worst.filter(({ label, predicted }) => label !== predicted).slice(0, 5);
-  if (shown.length > 0) lines.push("worst losses:");
-  for (const { name, loss: own, predicted, probability } of shown) {
-    lines.push(`  ${own.toFixed(2)}  ${name}, taken for ${predicted} (${percent(probability)})`);
-  }
-  if (perClass && known) lines.push(perClassTable(rest));
-  return lines.join("\n");
+interface Options {
+  readonly out?: string;
+  readonly figures?: string;
+  readonly data?: string;
+  readonly pictures: boolean;
+  readonly json?: boolean;
 }
 
-function perClassTable({ perClass }: Pick<Details, "perClass">): string {
-  const share = (value: number | null): string => (value === null ? "-" : percent(value));
-  return table(
-    ["class", "pictures", "predicted", "precision", "recall", "F1"],
-    perClass.map(({ class: name, n, predicted, precision, recall, f1 }) => [
-      ...[name, String(n), String(predicted)],
-      ...[share(precision), share(recall), share(f1)],
-    ]),
-  );
-}
+export const reportCommand = cli
+  .command("report", "Make one HTML file of a run, which needs nothing else to be read (docs/REPORTS.md).", [
+    "fixres report runs/b0",
+    "fixres report models/b0-fixed --figures figures",
+    "fixres report evaluations/b0 --out b0.html --data /mnt/pictures",
+  ])
+  .argument("<runs...>", "folders that train, tune, eval, or sweep and compare with --run, have left")
+  .option("--out <file>", "HTML file to write (default: report.html in the run's folder)")
+  .option("--figures <dir>", "write each figure there too, as SVG and PNG, for light and dark grounds")
+  .option("--data <path>", "where the run's pictures are now (default: as when it ran)")
+  .option("--no-pictures", "read no pictures: no thumbnails, no sizes of objects")
+  .action(async (runs: string[], { json, out, figures, data, pictures }: Options) => {
+    if (runs.length > 1 && out !== undefined)
+      throw new RequestError(`--out names one file, but there are ${runs.length} runs; leave it out, or give one run.`);
+    const folders = figures === undefined ? [] : figureFolders(runs, figures);
+    const written: WrittenReport[] = [];
+    for (const [i, run] of runs.entries())
+      written.push(await writeReport(run, { out, data, pictures, figures: folders[i] }));
+    cli.print(json, { reports: written }, () => written.map(told).join("\n"));
+  });
+
+const told = ({ html, bytes, figures, absent, notes }: WrittenReport): string =>
+  [
+    `${html}: ${figures.length} figures, ${(bytes / 1e6).toFixed(2)} MB`,
+    ...absent.map(({ title, why }) => `  left out: ${title}: ${why}`),
+    ...notes.map((note) => `  ${note}`),
+  ].join("\n");

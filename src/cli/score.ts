@@ -1,7 +1,7 @@
 import { openSplit } from "../data/index.js";
 import { readRealLabels, scoreFile } from "../evaluate/index.js";
+import { evaluationText } from "./evaluation-text.js";
 import * as cli from "./options.js";
-import { evaluationText } from "./report.js";
 
 interface Options {
   readonly softmax: string;

@@ -2,8 +2,10 @@ import { type Command, InvalidArgumentError } from "commander";
 import { openSplits } from "../data/index.js";
 import { type Candidate, choose, RECIPE_NAMES, type RecipeName, type TuneModeName, tune } from "../fixres/index.js";
 import { expectedClasses } from "../models/index.js";
+import { type Recording, recorded } from "../report/index.js";
 import { type CacheOptions, cacheOf, withCache } from "./cache-options.js";
 import * as cli from "./options.js";
+import { runStart } from "./recording.js";
 import { table } from "./table.js";
 import { TUNED, type TuneCommandOptions, tuneOptions, withTuning } from "./tune-options.js";
 
@@ -13,6 +15,7 @@ export interface CandidateOptions extends CacheOptions, Omit<TuneCommandOptions,
   readonly maxLatency?: number;
   readonly maxMacs?: number;
   readonly out?: string;
+  readonly run?: string;
 }
 
 /** What is tuned where nobody says: in one pass through the trunk and next to nothing more. */
@@ -65,23 +68,32 @@ export async function sweepTuned(
     ),
   );
   const surroundings = { device, threads, selfCheck, cache: cacheOf(options), signal, progress };
+  const settings = {
+    ...{ model: directory, data: options.data, resolutions, recipes: options.recipes, tune: mode, device, threads },
+    ...{ selectOn: options.selectOn, maxLatency: options.maxLatency, maxMacs: options.maxMacs },
+    candidate: candidates[0],
+  };
+  const start = runStart("sweep", options.run ?? out, { settings, model, resolutions });
   const limits = { latency: options.maxLatency, macs: options.maxMacs && options.maxMacs * 1e9 };
-  const { candidates: rows, best } = await choose(model, data, candidates, limits, surroundings);
-  const tuned =
-    best === null || out === undefined
-      ? null
-      : await tune(model, data, best.options, { ...surroundings, directory: out, selection: best.selection });
-  const chosen = best && { resolution: best.resolution, recipe: best.recipe, epoch: best.selection.epoch };
-  const result = {
+  const work = async ({ progress }: Recording) => {
+    const found = await choose(model, data, candidates, limits, { ...surroundings, progress });
+    const { best } = found;
+    if (best === null || out === undefined) return { ...found, tuned: null };
+    const around = { ...surroundings, progress, directory: out, selection: best.selection };
+    return { ...found, tuned: await tune(model, data, best.options, around) };
+  };
+  const resultOf = ({ candidates: rows, best, tuned }: Awaited<ReturnType<typeof work>>) => ({
     model: directory,
     mode,
     selectOn: options.selectOn,
     optimistic: options.selectOn === "val",
     rows: rows.map(({ options: _, selection, ...row }) => ({ ...row, epoch: selection.epoch })),
-    best: chosen,
+    best: best && { resolution: best.resolution, recipe: best.recipe, epoch: best.selection.epoch },
     tuned: tuned && { ...tuned, before: tuned.before.top1, after: tuned.after.top1 },
-  };
-  cli.print(options.json, result, () => {
+  });
+  const found = await recorded(start, surroundings, work, resultOf);
+  const { candidates: rows, best, tuned } = found;
+  cli.print(options.json, resultOf(found), () => {
     const lines = [tableOf(rows, best)];
     const judged =
       options.selectOn === "val"

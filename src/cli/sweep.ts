@@ -1,12 +1,14 @@
 import { RequestError } from "../errors.js";
 import { sweep, type TuneModeName } from "../fixres/index.js";
+import { recorded } from "../report/index.js";
 import * as cli from "./options.js";
+import { runStart, withRun } from "./recording.js";
 import { type CandidateOptions, sweepTuned, withCandidates } from "./sweep-tuned.js";
 import { table } from "./table.js";
 
 type Options = cli.EngineOptions &
   cli.PreprocessingOptions &
-  cli.DataOptions & { readonly resolutions: number[]; readonly tune?: TuneModeName | true };
+  cli.DataOptions & { readonly resolutions: number[]; readonly tune?: TuneModeName | true; readonly run?: string };
 
 const base = cli.command(
   "sweep",
@@ -18,8 +20,7 @@ const base = cli.command(
   ],
 );
 
-const common = cli
-  .withPreprocessing(cli.withData(cli.withEngine(base)))
+const common = withRun(cli.withPreprocessing(cli.withData(cli.withEngine(base))))
   .argument("<model>", cli.MODEL)
   .requiredOption("--resolutions <list>", "resolutions in px, separated by commas", cli.integers);
 
@@ -32,9 +33,16 @@ export const sweepCommand = withCandidates(common).action(
     const source = await cli.openTest(options, model, progress);
     const { device, threads, batchSize, onBadImage, resolutions, json } = options;
     const preprocessing = cli.resolvedPreprocessing(model, { ...options, resolution: resolutions[0] }, progress);
-    const engine = { device, threads, batchSize, onBadImage, signal, progress };
-    const rows = await sweep(model, source, { preprocessing, resolutions, ...engine });
-    cli.print(json, { model: directory, rows }, () =>
+    const engine = { device, threads, batchSize, onBadImage };
+    const { resolution: _, ...others } = preprocessing;
+    const settings = { model: directory, data: options.data, resolutions, preprocessing: others, ...engine };
+    const start = runStart("sweep", options.run, { settings, model, resolutions });
+    const found = await recorded(start, { progress, signal }, async (run) => ({
+      model: directory,
+      rows: await sweep(model, source, { preprocessing, resolutions, ...engine, signal, progress: run.progress }),
+    }));
+    const { rows } = found;
+    cli.print(json, found, () =>
       table(
         ["resolution", "top-1", "95% interval", "top-5", "loss", "pictures", "pictures/s"],
         rows.map((row) => [

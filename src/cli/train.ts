@@ -13,8 +13,10 @@ import {
   loadModel,
 } from "../models/index.js";
 import type { Progress } from "../progress.js";
+import { recorded } from "../report/index.js";
 import {
   configOf,
+  type EpochResult,
   type FoundRate,
   findLearningRate,
   forClasses,
@@ -28,6 +30,7 @@ import {
   train,
 } from "../train/index.js";
 import * as cli from "./options.js";
+import { runStart } from "./recording.js";
 import { table } from "./table.js";
 import { type TrainCommandOptions, withTrainOptions } from "./train-options.js";
 import { absolute, checkStudents, runStudents, studentsOf, studentsText } from "./train-students.js";
@@ -60,9 +63,10 @@ export const trainCommand = cli
       { arch: start.arch, resolution: start.input.resolution, pictures: data.train.samples.length },
     );
     const model = normalizedFor(start, options);
+    const { device, threads } = typed;
     const surroundings = {
-      device: typed.device,
-      threads: typed.threads,
+      device,
+      threads,
       selfCheck: typed.selfCheck,
       recompute: typed.recompute,
       cacheBytes: typed.cacheMemory * 2 ** 30,
@@ -95,9 +99,29 @@ export const trainCommand = cli
       cli.print(typed.json, found, () => studentsText(found));
       return;
     }
-    const found = await train(model, data, options, preprocessing, place);
+    const { data: where, ...what } = anywhere(request);
+    const begun = runStart("train", out, {
+      settings: { ...what, data: where, test: preprocessing, ...options, device, threads },
+      ...{ model, resolutions: [preprocessing.resolution], trainResolution: options.resolution, files: FILES },
+    });
+    const found = await recorded(begun, { progress, signal }, (run) =>
+      train(model, data, options, preprocessing, {
+        ...place,
+        progress: run.progress,
+        onEpoch: (epoch) => run.epoch(numbersOf(epoch)),
+      }),
+    );
     cli.print(typed.json, found, () => resultText(found));
   });
+
+/** What a run leaves in its folder. */
+const FILES = { config: "config.json", metrics: "metrics.csv", model: "model", best: "best" };
+
+const numbersOf = ({ epoch, trainLoss, trainTop1, learningRate, val }: EpochResult) => {
+  const [valTop1Low, valTop1High] = val.ci95;
+  const validation = { valLoss: val.loss, valTop1: val.top1, valTop5: val.top5, valTop1Low, valTop1High };
+  return { epoch, trainLoss, trainTop1, ...validation, learningRate };
+};
 
 type Request = Omit<RunConfig, "format" | "options">;
 

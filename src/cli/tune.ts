@@ -1,5 +1,7 @@
 import { type TuneEvent, tune } from "../fixres/index.js";
+import { type Recording, recorded } from "../report/index.js";
 import * as cli from "./options.js";
+import { runStart } from "./recording.js";
 import { openTuning, type TuningOptions, withTune } from "./tune-options.js";
 
 const base = cli.command(
@@ -15,11 +17,25 @@ export const tuneCommand = withTune(base)
   .requiredOption("--out <dir>", "model directory to write")
   .action(async (path: string, options: TuningOptions & { readonly out: string }) => {
     const { model, data, tuning, surroundings } = await openTuning(path, options);
-    const onEvent = (event: TuneEvent): void => tell(event, surroundings.progress.note);
-    const found = await tune(model, data, tuning, { ...surroundings, directory: options.out, onEvent });
-    const { before, after, ...rest } = found;
-    const result = { ...rest, before: before.top1, after: after.top1, beforeMetrics: before, afterMetrics: after };
-    cli.print(options.json, result, () =>
+    const { device, threads } = surroundings;
+    const start = runStart("tune", options.out, {
+      settings: { model: path, data: options.data, ...tuning, device, threads },
+      ...{ model, resolutions: [tuning.preprocessing.resolution], files: FILES },
+    });
+    const found = await recorded(start, surroundings, async (run) => {
+      const onEvent = (event: TuneEvent): void => {
+        tell(event, surroundings.progress.note);
+        record(event, run);
+      };
+      const { progress } = run;
+      const { before, after, ...rest } = await tune(model, data, tuning, {
+        ...surroundings,
+        ...{ progress, directory: options.out, onEvent },
+      });
+      return { ...rest, before: before.top1, after: after.top1, beforeMetrics: before, afterMetrics: after };
+    });
+    const { beforeMetrics: before, afterMetrics: after } = found;
+    cli.print(options.json, found, () =>
       [
         `before: top-1 ${cli.percent(before.top1)} (95%: ${cli.interval(before.ci95)}), loss ${before.loss.toFixed(4)}`,
         `after:  top-1 ${cli.percent(after.top1)} (95%: ${cli.interval(after.ci95)}), loss ${after.loss.toFixed(4)}`,
@@ -32,6 +48,17 @@ export const tuneCommand = withTune(base)
       ].join("\n"),
     );
   });
+
+/** What a tuning leaves in its folder, which is the model's too. */
+const FILES = { model: ".", before: "evaluations/before", after: "evaluations/after" };
+
+/** What epochs that were tried came to on the pictures that choose, and those that made the model in training. */
+function record(event: TuneEvent, run: Recording): void {
+  if (event.kind !== "epoch") return;
+  const { epoch, judged, loss } = event;
+  if (judged !== null) run.epoch({ epoch, judgedLoss: judged.loss, judgedTop1: judged.top1 });
+  run.epoch(event.stage === "tune" ? { epoch, trainLoss: loss } : { epoch, triedLoss: loss });
+}
 
 /** What one would not want to wait for. */
 function tell(event: TuneEvent, note: (text: string) => void): void {

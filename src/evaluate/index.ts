@@ -38,6 +38,8 @@ export {
   evaluateRecord,
   headDifferences,
   isRecord,
+  type OpenRecord,
+  openRecord,
   openTable,
   RecordHead,
   type Row,
@@ -46,6 +48,7 @@ export {
   saveRecord,
   type Table,
   type TableForm,
+  writeRows,
   writeTable,
 } from "./records/index.js";
 export { type Rescored, rescored, scoresOf } from "./rescore.js";

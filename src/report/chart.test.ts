@@ -63,7 +63,7 @@ describe("sweepChart", () => {
   it("asks nothing from the network, and is white whatever the page around it", async () => {
     const svg = await sweepChart(CHART);
     expect(svg.replaceAll(/xmlns(:xlink)?="[^"]*"/g, "")).not.toMatch(/https?:|url\(|@import|<script/);
-    expect(svg).toMatch(/<rect width="\d+" height="\d+" fill="white"\/>/);
+    expect(svg).toMatch(/<rect width="\d+" height="\d+" fill="#ffffff"\/>/);
   });
 
   it("is the same each time", async () => {

@@ -1,6 +1,7 @@
 import { RequestError } from "../errors.js";
-import { escapeXml } from "./escape.js";
-import { COLOURS, type SweepChart, sweepSpec } from "./spec.js";
+import { drawn } from "./draw.js";
+import { type SweepChart, sweepSpec } from "./spec.js";
+import { COLOURS } from "./theme.js";
 
 /**
  * Draws accuracy against test resolution as an SVG: a line with its 95% band for each curve, its name at its end. It has a
@@ -9,17 +10,7 @@ import { COLOURS, type SweepChart, sweepSpec } from "./spec.js";
  */
 export async function sweepChart(chart: SweepChart): Promise<string> {
   check(chart);
-  // Loaded here since they take half a second, which every command would wait for.
-  const [{ parse, View }, { compile }] = await Promise.all([import("vega"), import("vega-lite")]);
-  const spec = compile(sweepSpec(chart)).spec;
-  const view = new View(parse(spec), { renderer: "none" });
-  try {
-    const svg = await view.toSVG();
-    // Vega names the parts for assistive technology; the whole gets its name here.
-    return svg.replace(/^<svg /, `<svg role="img" aria-label="${escapeXml(chart.title)}" `);
-  } finally {
-    view.finalize();
-  }
+  return drawn(sweepSpec(chart), chart.title);
 }
 
 function check({ curves, marks = {} }: SweepChart): void {

@@ -43,3 +43,9 @@ function group(attributes: ReadonlyMap<string, string>, letters: readonly Glyph[
     .map(([name, value]) => ` ${name}="${escapeXml(unescapeXml(value))}"`);
   return `<g${kept.join("")}><path transform="${place}"${stroke} d="${path.join("")}"/></g>`;
 }
+
+/** The width of a text in em, as its outlines have it; of letters without one, that of a wide letter. */
+export function widthOf(text: string, bold = false): number {
+  const advances = Array.from(text, (letter) => GLYPHS.get(letter)?.advance ?? 0.75 * UNITS_PER_EM);
+  return advances.reduce((sum, advance) => sum + advance + (bold ? BOLD.spacing : 0), 0) / UNITS_PER_EM;
+}

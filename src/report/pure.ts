@@ -3,4 +3,4 @@
  *
  * @module
  */
-export { COLOURS } from "./spec.js";
+export { COLOURS } from "./theme.js";

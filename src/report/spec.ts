@@ -1,4 +1,5 @@
 import type { TopLevelSpec } from "vega-lite";
+import { COLOURS, CONFIG, GROUND, LABEL_SIZE, MUTED, SHAPES, SMALL } from "./theme.js";
 
 /** Accuracy at one test resolution. */
 export interface SweepPoint {
@@ -21,19 +22,8 @@ export interface SweepChart {
 }
 
 /** Plot area, px. */
-const WIDTH = 560;
-const HEIGHT = 320;
-
-const FONT = "system-ui, 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif";
-const LABEL_SIZE = 12;
-const SMALL = 11;
-const INK = "#1f2328";
-const MUTED = "#57606a";
-
-/** Okabe and Ito's colours, which stay apart under every common colour blindness, darkened where text needs contrast. */
-export const COLOURS = ["#0072b2", "#c14f00", "#007a58", "#a8457f", "#946800", "#2b7ea6", "#333333"];
-/** Curves differ in shape too, so that they can be told apart in grey. */
-const SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right"];
+const WIDTH = 460;
+const HEIGHT = 280;
 
 /** The chart in Vega-Lite's grammar. Fields are percentages. */
 export function sweepSpec({ title, subtitle, curves, marks = {} }: SweepChart): TopLevelSpec {
@@ -48,6 +38,9 @@ export function sweepSpec({ title, subtitle, curves, marks = {} }: SweepChart): 
       single: points.length === 1,
     })),
   );
+  const single = rows.every((row) => row.single);
+  // Curves of one point may stand at the same place: their bars stand side by side.
+  const aside = { expr: single ? `(datum.curve - ${(curves.length - 1) / 2}) * 12` : "0" };
   const resolutions = [...new Set(rows.map(({ resolution }) => resolution))].sort((a, b) => a - b);
   const lines = verticals(marks);
   const xDomain = range([...resolutions, ...lines.map(({ resolution }) => resolution)], 0.05, 4);
@@ -73,7 +66,7 @@ export function sweepSpec({ title, subtitle, curves, marks = {} }: SweepChart): 
     width: WIDTH,
     height: HEIGHT,
     padding: 14,
-    background: "white",
+    background: GROUND,
     title: { text: title, ...(subtitle === undefined ? {} : { subtitle }) },
     data: { values: rows },
     layer: [
@@ -101,7 +94,7 @@ export function sweepSpec({ title, subtitle, curves, marks = {} }: SweepChart): 
       {
         // A band of one point has no width.
         transform: [{ filter: "datum.single" }],
-        mark: { type: "rule", strokeWidth: 1.5, opacity: 0.6 },
+        mark: { type: "rule", strokeWidth: 1.5, opacity: 0.6, xOffset: aside },
         encoding: { x, y: { ...y, field: "low" }, y2: { field: "high" }, color: colour },
       },
       {
@@ -109,7 +102,7 @@ export function sweepSpec({ title, subtitle, curves, marks = {} }: SweepChart): 
         encoding: { x, y: { ...y, field: "top1" }, color: colour },
       },
       {
-        mark: { type: "point", filled: true, size: 56, opacity: 1, stroke: "white", strokeWidth: 1 },
+        mark: { type: "point", filled: true, size: 56, opacity: 1, stroke: GROUND, strokeWidth: 1, xOffset: aside },
         encoding: {
           x: { ...x, axis: { values: resolutions, title: "Test resolution, px" } },
           y: { ...y, field: "top1", axis: { title: "Top-1 accuracy, %" } },
@@ -132,36 +125,14 @@ export function sweepSpec({ title, subtitle, curves, marks = {} }: SweepChart): 
       },
       {
         data: {
-          values: [{ note: rows.every(({ single }) => single) ? "bars: 95% intervals" : "bands: 95% intervals" }],
+          values: [{ note: single ? "bars: 95% intervals" : "bands: 95% intervals" }],
         },
         mark: { type: "text", align: "right", x: WIDTH, y: HEIGHT + 35, color: MUTED, fontSize: SMALL },
         encoding: { text: { field: "note" } },
       },
     ],
     config: {
-      font: FONT,
-      view: { stroke: null },
-      title: {
-        anchor: "start",
-        frame: "bounds",
-        fontSize: 16,
-        color: INK,
-        offset: 14,
-        subtitleFontSize: 12,
-        subtitleColor: MUTED,
-        subtitlePadding: 5,
-      },
-      axis: {
-        labelFontSize: LABEL_SIZE,
-        labelColor: MUTED,
-        titleFontSize: LABEL_SIZE,
-        titleColor: INK,
-        titleFontWeight: "normal",
-        titlePadding: 10,
-        gridColor: "#e4e7eb",
-        domainColor: "#8c959f",
-        tickColor: "#8c959f",
-      },
+      ...CONFIG,
       axisX: { grid: false, labelOverlap: "greedy", labelSeparation: 6, format: "d" },
       axisY: { domain: false, ticks: false, tickCount: 6 },
     },

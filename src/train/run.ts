@@ -38,6 +38,8 @@ export interface TrainSurroundings extends CheckedEngine, RecomputeOptions {
   readonly checkpointSeconds?: number;
   readonly signal?: AbortSignal;
   readonly progress?: Progress;
+  /** Called with what each epoch came to, those of an earlier part of the run first. */
+  readonly onEpoch?: (epoch: EpochResult) => void;
 }
 
 /** What one epoch came to. */
@@ -180,6 +182,8 @@ class Run {
       );
     }
     await directory.metrics.rewind(this.state.metricsBytes);
+    const { onEpoch } = this.surroundings;
+    if (onEpoch !== undefined) for (const earlier of await directory.metrics.epochs()) onEpoch(earlier as EpochResult);
     await directory.keepOnly(options.keep > 0 ? this.state.standing.map(({ epoch }) => epoch) : []);
     await this.useResolution(resolutionAt(options, this.state.epoch), (step) =>
       found === null
@@ -336,6 +340,7 @@ class Run {
       val: { top1, top5, loss, n, ci95 },
     };
     const metricsBytes = await directory.metrics.log({ kind: "epoch", step: state.step, ...result });
+    this.surroundings.onEpoch?.(result);
     const one = { epoch, value: result.val[options.metric] };
     const standing = placed(state.standing, one, options.metric, options.keep);
     const improved = standing[0]!.epoch === epoch;

@@ -146,11 +146,20 @@ async function* completeScores(
     yield scoredOf(rows, indexOf, { truth, bad: [], end: source.samples.length });
 }
 
+/** A record whose rows are read when they are asked for. */
+export interface OpenRecord extends Omit<EvaluationRecord, "rows"> {
+  readonly classes: readonly string[];
+  /** Pictures that were scored, each of which has a row. */
+  readonly n: number;
+  /** The rows, some thousand at a time. @throws {DataError} where they are damaged or not as many as they should be */
+  rows(): AsyncGenerator<Row[]>;
+}
+
 /**
- * Reads a record.
+ * Opens a record.
  * @throws {DataError} where the directory holds none, or an incomplete one
  */
-export async function readRecord(directory: string): Promise<EvaluationRecord> {
+export async function openRecord(directory: string): Promise<OpenRecord> {
   if (!(await exists(join(directory, SUMMARY)))) {
     const begun = await exists(join(directory, LOG));
     throw new DataError(
@@ -159,15 +168,31 @@ export async function readRecord(directory: string): Promise<EvaluationRecord> {
         : `"${directory}" holds no ${SUMMARY}; give a folder that \`fixres eval --out\` wrote.`,
     );
   }
-  const { classes: _, results, ...head } = await readJson(join(directory, SUMMARY), Summary, "record");
-  const rows: Row[] = [];
-  for await (const part of readRows(join(directory, ROWS))) rows.push(...part);
-  if (rows.length !== results.n) {
-    throw new DataError(
-      `"${directory}" has ${rows.length} rows, but ${results.n} pictures were scored; evaluate again.`,
-    );
-  }
-  return { name: head.model.name, head, rows };
+  const { classes, results, ...head } = await readJson(join(directory, SUMMARY), Summary, "record");
+  const { n } = results;
+  return {
+    ...{ name: head.model.name, head, classes, n },
+    async *rows() {
+      let read = 0;
+      for await (const part of readRows(join(directory, ROWS))) {
+        read += part.length;
+        yield part;
+      }
+      if (read !== n)
+        throw new DataError(`"${directory}" has ${read} rows, but ${n} pictures were scored; evaluate again.`);
+    },
+  };
+}
+
+/**
+ * Reads a record, all of it.
+ * @throws {DataError} where the directory holds none, or an incomplete one
+ */
+export async function readRecord(directory: string): Promise<EvaluationRecord> {
+  const { name, head, rows } = await openRecord(directory);
+  const all: Row[] = [];
+  for await (const part of rows()) all.push(...part);
+  return { name, head, rows: all };
 }
 
 /** True for a directory with a record. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { page } from "./index.js";
+import { page } from "../index.js";
 
 const HOSTILE = `<script>alert("x")</script> & 'y'`;
 const ESCAPED = "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt; &amp; &#39;y&#39;";
