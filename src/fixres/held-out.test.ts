@@ -26,7 +26,9 @@ describe("heldOutRows", () => {
 
   it("refuses where no row can be spared, and a share that is none", () => {
     expect(() => heldOutRows(Int32Array.of(0, 1, 2), 0.5, 0)).toThrow(RequestError);
-    expect(() => heldOutRows(Int32Array.of(0, 1, 2), 0.5, 0)).toThrow("no class of the 3 training pictures has one to spare");
+    expect(() => heldOutRows(Int32Array.of(0, 1, 2), 0.5, 0)).toThrow(
+      "no class of the 3 training pictures has one to spare",
+    );
     expect(() => heldOutRows(labels, 1, 0)).toThrow("the held-out share is 1; give one between 0 and 1.");
   });
 });
