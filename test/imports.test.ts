@@ -20,6 +20,7 @@ const ORDER = [
   "fixres",
   "report",
   "web",
+  "cluster",
   "cli",
 ];
 
@@ -89,6 +90,8 @@ describe("import order", () => {
     ["commander", "cli"],
     ["yaml", "train"],
     ["cli-progress", "cli"],
+    ["bullmq", "cluster"],
+    ["ioredis", "cluster"],
   ])("imports %s where it belongs", (library, ...folders) => {
     const users = imports.filter((entry) => entry.target === library && !isTest(entry));
     expect(users.length).toBeGreaterThan(0);

@@ -32,6 +32,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   score: async () => (await import("./score.js")).scoreCommand,
   compare: async () => (await import("./compare.js")).compareCommand,
   predict: async () => (await import("./predict.js")).predictCommand,
+  worker: async () => (await import("./worker.js")).workerCommand,
+  jobs: async () => (await import("./jobs.js")).jobsCommand,
   verify: async () => (await import("./verify.js")).verifyCommand,
 };
 

@@ -4,6 +4,7 @@ import { type Candidate, choose, RECIPE_NAMES, type RecipeName, type TuneModeNam
 import { expectedClasses } from "../models/index.js";
 import { type CacheOptions, cacheOf, withCache } from "./cache-options.js";
 import * as cli from "./options.js";
+import { openQueueOf, type QueueOptions } from "./queue-options.js";
 import { table } from "./table.js";
 import { TUNED, type TuneCommandOptions, tuneOptions, withTuning } from "./tune-options.js";
 
@@ -45,6 +46,7 @@ export async function sweepTuned(
   options: cli.EngineOptions &
     cli.PreprocessingOptions &
     cli.DataOptions &
+    QueueOptions &
     CandidateOptions & { readonly resolutions: readonly number[]; readonly tune: TuneModeName | true },
 ): Promise<void> {
   const { progress, signal } = cli.surroundings();
@@ -64,13 +66,17 @@ export async function sweepTuned(
       ),
     ),
   );
-  const surroundings = { device, threads, cache: cacheOf(options), signal, progress };
+  const queue = await openQueueOf(options, { command: "sweep --tune", model: directory, train: data.train }, progress);
+  const elsewhere = queue?.features;
+  const surroundings = { device, threads, cache: cacheOf(options), elsewhere, signal, progress };
   const limits = { latency: options.maxLatency, macs: options.maxMacs && options.maxMacs * 1e9 };
-  const { candidates: rows, best } = await choose(model, data, candidates, limits, surroundings);
-  const tuned =
-    best === null || out === undefined
-      ? null
-      : await tune(model, data, best.options, { ...surroundings, directory: out, selection: best.selection });
+  const work = async () => {
+    const chosen = await choose(model, data, candidates, limits, surroundings);
+    if (chosen.best === null || out === undefined) return { ...chosen, tuned: null };
+    const { options: own, selection } = chosen.best;
+    return { ...chosen, tuned: await tune(model, data, own, { ...surroundings, directory: out, selection }) };
+  };
+  const { candidates: rows, best, tuned } = await work().finally(() => queue?.close());
   const chosen = best && { resolution: best.resolution, recipe: best.recipe, epoch: best.selection.epoch };
   const result = {
     model: directory,

@@ -1,10 +1,12 @@
 import { RequestError } from "../errors.js";
 import { sweep, type TuneModeName } from "../fixres/index.js";
 import * as cli from "./options.js";
+import { openQueueOf, type QueueOptions, withQueue } from "./queue-options.js";
 import { type CandidateOptions, sweepTuned, withCandidates } from "./sweep-tuned.js";
 import { table } from "./table.js";
 
 type Options = cli.EngineOptions &
+  QueueOptions &
   cli.PreprocessingOptions &
   cli.DataOptions & { readonly resolutions: number[]; readonly tune?: TuneModeName | true };
 
@@ -18,8 +20,7 @@ const base = cli.command(
   ],
 );
 
-const common = cli
-  .withPreprocessing(cli.withData(cli.withEngine(base)))
+const common = withQueue(cli.withPreprocessing(cli.withData(cli.withEngine(base))))
   .argument("<model>", cli.MODEL)
   .requiredOption("--resolutions <list>", "resolutions in px, separated by commas", cli.integers);
 
@@ -33,7 +34,9 @@ export const sweepCommand = withCandidates(common).action(
     const { device, threads, batchSize, onBadImage, resolutions, json } = options;
     const preprocessing = cli.resolvedPreprocessing(model, { ...options, resolution: resolutions[0] }, progress);
     const engine = { device, threads, batchSize, onBadImage, signal, progress };
-    const rows = await sweep(model, source, { preprocessing, resolutions, ...engine });
+    const queue = await openQueueOf(options, { command: "sweep", model: directory }, progress);
+    const work = { preprocessing, resolutions, ...engine, elsewhere: queue?.score };
+    const rows = await sweep(model, source, work).finally(() => queue?.close());
     cli.print(json, { model: directory, rows }, () =>
       table(
         ["resolution", "top-1", "95% interval", "top-5", "loss", "pictures", "pictures/s"],

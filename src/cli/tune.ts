@@ -1,5 +1,6 @@
 import { type TuneEvent, tune } from "../fixres/index.js";
 import * as cli from "./options.js";
+import { withQueue } from "./queue-options.js";
 import { openTuning, type TuningOptions, withTune } from "./tune-options.js";
 
 const base = cli.command(
@@ -11,12 +12,13 @@ const base = cli.command(
     "fixres tune models/b0 --data pictures --resolution 320 --recipe test+ --views 4 --select-on holdout --out models/b0-fixed",
   ],
 );
-export const tuneCommand = withTune(base)
+export const tuneCommand = withQueue(withTune(base))
   .requiredOption("--out <dir>", "model directory to write")
   .action(async (path: string, options: TuningOptions & { readonly out: string }) => {
-    const { model, data, tuning, surroundings } = await openTuning(path, options);
+    const { model, data, tuning, queue, surroundings } = await openTuning(path, options);
     const onEvent = (event: TuneEvent): void => tell(event, surroundings.progress.note);
-    const found = await tune(model, data, tuning, { ...surroundings, directory: options.out, onEvent });
+    const given = { ...surroundings, directory: options.out, onEvent };
+    const found = await tune(model, data, tuning, given).finally(() => queue?.close());
     const { before, after, ...rest } = found;
     const result = { ...rest, before: before.top1, after: after.top1, beforeMetrics: before, afterMetrics: after };
     cli.print(options.json, result, () =>

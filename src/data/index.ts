@@ -50,7 +50,7 @@ export {
 export { openSource, type SourceOptions } from "./open.js";
 export { SAMPLINGS, type Sampling, sampledOrder } from "./sampling.js";
 export { pictureSizes } from "./sizes.js";
-export type { Place, Sample, Samples, Source } from "./source.js";
+export { type Place, type Sample, type Samples, type Source, shown } from "./source.js";
 export { checkClasses, openParts, openSplit, openSplits, type SplitOptions, type Splits } from "./splits.js";
 export { sourceStamp } from "./stamp.js";
 export { partOf } from "./table.js";

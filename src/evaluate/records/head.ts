@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { CROP_MODES, ON_BAD_IMAGE, type Source } from "../../data/index.js";
 import { type Model, modelFingerprint, parametersOfModel } from "../../models/index.js";
 import { DEVICES, ENGINE_VERSION } from "../../runtime/index.js";
+import { FIXRES_VERSION } from "../../version.js";
 import { batchOf } from "../computing.js";
 import type { EvaluateOptions } from "../evaluate.js";
 import type { Truth } from "../metrics.js";
@@ -50,10 +50,6 @@ export const RecordHead = z.strictObject({
 });
 export type RecordHead = z.infer<typeof RecordHead>;
 
-const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {
-  version: string;
-};
-
 /** What an evaluation with these options rests on. @param name - what the user calls the model */
 export function recordHead(
   name: string,
@@ -65,7 +61,7 @@ export function recordHead(
   const labels = truth === undefined ? "folders" : "real";
   return {
     format: "fixres-evaluation-1",
-    versions: { fixres: version, node: process.versions.node, engine: `onnxruntime-node ${ENGINE_VERSION}` },
+    versions: { fixres: FIXRES_VERSION, node: process.versions.node, engine: `onnxruntime-node ${ENGINE_VERSION}` },
     model: {
       name,
       arch: model.arch.name,
