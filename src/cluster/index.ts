@@ -5,6 +5,8 @@
  *
  * @module
  */
+
+export type { Engines } from "./engines.js";
 export {
   cancelRun,
   type FailedShard,

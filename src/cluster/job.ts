@@ -72,8 +72,9 @@ const Pictures = z.strictObject({
   indices: z.array(z.number()),
   /** Names in the source, for messages; a worker that opens the source itself looks for them there. */
   names: z.array(z.string()),
-  /** What messages call them. */
-  paths: z.array(z.string()),
+  /** What messages call them, where that is not the path of the file on the command's machine, below `root`. */
+  paths: z.array(z.string()).optional(),
+  root: z.string().optional(),
   /** Right answers, where they are scored. */
   truth: z.array(z.union([z.number(), z.array(z.number())])).optional(),
   /** Files from the store's root, where pictures are files or parts of such. */
@@ -98,7 +99,7 @@ export const ShardJob = z.strictObject({
 export type ShardJob = z.infer<typeof ShardJob>;
 
 export const packPictures = (pictures: Pictures): string =>
-  deflateRawSync(Buffer.from(JSON.stringify(pictures))).toString("base64");
+  deflateRawSync(Buffer.from(JSON.stringify(pictures)), { level: 1 }).toString("base64");
 
 /** @throws {DataError} where they are not what a command of this version writes */
 export function unpackPictures(text: string): Pictures {

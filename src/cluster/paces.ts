@@ -7,10 +7,14 @@ const SHOWN = 3;
 /** Time over which a pace is measured, ms. */
 const SPAN_MS = 60_000;
 
+/** How long words are good for, ms. */
+const SAID_MS = 500;
+
 /** How many pictures a second each worker computes, by the results that came of late. */
 export class Paces {
   private readonly came: { readonly worker: string; readonly pictures: number; readonly at: number }[] = [];
   private readonly began = new Map<string, number>();
+  private said = { words: "", at: Number.NEGATIVE_INFINITY };
 
   add(
     { worker, count, seconds }: Pick<ShardResult, "worker" | "count" | "seconds">,
@@ -37,7 +41,15 @@ export class Paces {
     return this.byWorker().reduce((sum, [, own]) => sum + own, 0);
   }
 
-  shown(): string {
+  /** The same in words, a moment old at most. */
+  shown(now: number = performance.now()): string {
+    if (now - this.said.at < SAID_MS) return this.said.words;
+    const words = this.words();
+    this.said = { words, at: now };
+    return words;
+  }
+
+  private words(): string {
     const all = this.byWorker();
     const named = all.slice(0, SHOWN).map(([worker, own]) => `${worker} ${rate(own)}/s`);
     const more = all.length > SHOWN ? `, ${all.length - SHOWN} more` : "";

@@ -37,16 +37,18 @@ export async function listPictures(
   const listed = {
     indices: all,
     names: samples.map(({ name }) => name),
-    paths: samples.map(({ path }) => path),
     truth: all.map((index, i) => copied(truth?.[index] ?? samples[i]!.label)),
   };
-  if (source.read !== undefined && source.place === undefined) return listed;
+  const paths = samples.map(({ path }) => path);
+  if (source.read !== undefined && source.place === undefined) return { ...listed, paths };
   const places = all.map((index) => source.place?.(index));
   const files = samples.map(({ path }, i) => storePath(root, places[i]?.path ?? path));
   const ranges = places.flatMap((place) =>
     place === undefined ? [] : [[place.offset, place.length] as [number, number]],
   );
-  const found = { ...listed, files, ...(ranges.length > 0 && { ranges }) };
+  const folder = root.endsWith("/") ? root : `${root}/`;
+  const called = paths.every((path, i) => path === folder + files[i]) ? { root: folder } : { paths };
+  const found = { ...listed, files, ...called, ...(ranges.length > 0 && { ranges }) };
   if (!overHttp) return found;
   const own = openStore(root, "", () => {});
   const sha256: string[] = [];
@@ -70,10 +72,11 @@ export type Opened = (spec: NonNullable<RunSpec["data"]["source"]>) => Promise<S
 /** @throws {DataError} where the worker's data lack a picture */
 export async function shardSource(
   { data }: RunSpec,
-  { indices, names, paths, files, ranges, sha256, truth = [] }: Pictures,
+  { indices, names, files, ranges, sha256, truth = [], root = "", ...called }: Pictures,
   store: Store,
   opened: Opened,
 ): Promise<ShardSource> {
+  const paths = called.paths ?? files!.map((file) => root + file);
   const place = new Map(indices.map((index, i) => [index, i]));
   const other = data.source === undefined ? null : await opened(data.source);
   const theirs = other === null ? null : indicesByName(other, names);
@@ -89,10 +92,11 @@ export async function shardSource(
     const answer = truth[i];
     return { name: names[i]!, path: paths[i]!, label: typeof answer === "number" ? answer : -1 };
   });
-  const samples = { length: Math.max(-1, ...indices) + 1, [Symbol.iterator]: () => listed.values() };
+  const samples: Sample[] = [];
   const answers: Truth[] = [];
   for (const [i, index] of indices.entries()) {
-    Object.assign(samples, { [index]: listed[i] });
+    // Sparse: by the indices of the whole run, which random transforms are drawn by.
+    samples[index] = listed[i]!;
     if (truth[i] !== undefined) answers[index] = truth[i];
   }
   const source = { name: data.name, classes: [], samples, notes: [], competing: data.competing, read };

@@ -17,6 +17,10 @@ const FEWEST_SHARDS = 16;
 /** Jobs that are added with one call. */
 const BULK = 100;
 
+/** Results that are fetched with one call: shards, and bytes. */
+const AT_ONCE = 32;
+const AT_ONCE_BYTES = 2 ** 25;
+
 /** Between two looks for results, ms: short at first, longer while nothing comes. */
 const POLL_MS = [5, 100] as const;
 
@@ -139,6 +143,8 @@ class Gathering {
   /** Shards below have been given to the caller, or set aside. */
   private next = 0;
   private readonly ready = new Set<number>();
+  /** Shards whose results the caller has, and Redis too. */
+  private readonly kept: number[] = [];
   private readonly aside = new Map<number, Aside>();
   private readonly paces = new Paces();
   private readonly looked = { failed: 0, state: 0, reconcile: 0 };
@@ -179,18 +185,15 @@ class Gathering {
       await abortable(this.refill(), signal);
       await abortable(this.look(), signal);
       const before = this.next;
-      while (this.next < this.shards && (this.ready.has(this.next) || this.aside.has(this.next))) {
-        const shard = this.next;
-        const taken = this.aside.has(shard) ? null : await abortable(this.take(shard), signal);
+      for (const taken of await abortable(this.take(), signal)) {
         if (taken !== null && (this.aside.size === 0 || this.run.anyOrder)) {
           yield taken;
-          // Whoever has asked for more has kept it.
-          await abortable(this.forget(shard), signal);
+          this.kept.push(this.next);
         }
-        if (taken === null && !this.aside.has(shard)) break;
         this.next++;
-        if (this.added < this.shards && this.next % BULK === 0) break;
       }
+      // Whoever has asked for more has kept what came before.
+      await abortable(this.forget(), signal);
       wait = this.next > before ? POLL_MS[0] : Math.min(POLL_MS[1], 2 * wait);
       if (this.next < this.shards) await abortable(sleep(wait), signal);
     }
@@ -280,22 +283,41 @@ class Gathering {
     }
   }
 
-  private async take(shard: number): Promise<ShardOutcome | null> {
-    const bytes = await this.redis.hgetBuffer(KEYS.results(this.run.name), String(shard));
-    const count = this.countOf(shard);
-    if (bytes === null) {
-      // Redis has lost it with its last second; the job is looked for when it is due.
-      this.ready.delete(shard);
-      return null;
+  /** The results of the shards whose turn it is, as far as they are there; null for one that was set aside. */
+  private async take(): Promise<(ShardOutcome | null)[]> {
+    const { name, shardSize, resultBytes } = this.run;
+    const most = Math.max(1, Math.min(AT_ONCE, Math.floor(AT_ONCE_BYTES / (resultBytes * shardSize))));
+    const turn: number[] = [];
+    for (let shard = this.next; shard < this.shards && turn.length < most; shard++) {
+      if (!this.ready.has(shard) && !this.aside.has(shard)) break;
+      turn.push(shard);
     }
-    const result = decodeResult(bytes, count);
-    this.paces.add(result);
-    return { start: shard * this.run.shardSize, count, result, by: this.paces.shown() };
+    if (turn.length === 0) return [];
+    const found = await this.redis.hmgetBuffer(KEYS.results(name), ...turn.map(String));
+    const taken: (ShardOutcome | null)[] = [];
+    for (const [i, shard] of turn.entries()) {
+      const bytes = found[i] ?? null;
+      if (bytes === null && !this.aside.has(shard)) {
+        // Redis has lost it with its last second; the job is looked for when it is due.
+        this.ready.delete(shard);
+        break;
+      }
+      if (bytes === null) taken.push(null);
+      else {
+        const count = this.countOf(shard);
+        const result = decodeResult(bytes, count);
+        this.paces.add(result);
+        taken.push({ start: shard * shardSize, count, result, by: this.paces.shown() });
+      }
+    }
+    return taken;
   }
 
-  private async forget(shard: number): Promise<void> {
-    this.ready.delete(shard);
-    await this.redis.hdel(KEYS.results(this.run.name), String(shard));
+  private async forget(): Promise<void> {
+    const shards = this.kept.splice(0);
+    if (shards.length === 0) return;
+    for (const shard of shards) this.ready.delete(shard);
+    await this.redis.hdel(KEYS.results(this.run.name), ...shards.map(String));
   }
 
   private async failedJobs(): Promise<Job[]> {

@@ -5,7 +5,7 @@ import { DataError, reason } from "../errors.js";
 import { rate } from "../format.js";
 import type { Progress } from "../progress.js";
 import type { Device } from "../runtime/index.js";
-import { openEngines, Refusal } from "./engines.js";
+import { type Engines, openEngines, Refusal } from "./engines.js";
 import { RunSpec, ShardJob, unpackPictures, VERSIONS } from "./job.js";
 import { type Opened, openFromStore, shardSource } from "./pictures.js";
 import { connect, KEYS, queueName } from "./redis.js";
@@ -27,6 +27,8 @@ export interface ServeOptions {
   readonly lockSeconds: number;
   /** Host and process unless given. */
   readonly name?: string;
+  /** What computes shards; the engine's sessions unless given. */
+  readonly engines?: Engines;
   /** Drains: shards under way are finished, and no others begun. */
   readonly drain: AbortSignal;
   readonly progress: Progress;
@@ -69,7 +71,7 @@ export async function serve(options: ServeOptions): Promise<{ readonly shards: n
   const { redis } = connection;
   const { DelayedError, Worker } = await import("bullmq");
   const store = openStore(options.store, options.cache, note);
-  const engines = openEngines(store, threads);
+  const engines = options.engines ?? openEngines(store, threads);
   const state = { shards: 0, pictures: 0, busyMs: 0, refuses: null as string | null };
   const specs = new Map<string, Promise<RunSpec>>();
   const sources = new Map<string, ReturnType<Opened>>();
