@@ -1,9 +1,10 @@
 import { MEASURE_SECONDS, plan } from "../fixres/index.js";
 import * as cli from "./options.js";
+import { type PlannedQueue, plannedQueue, queueText } from "./plan-queue.js";
 import { planText } from "./plan-text.js";
 import { openTuning, type TuningOptions, withTune } from "./tune-options.js";
 
-type Options = TuningOptions & { readonly all?: boolean; readonly measure: number };
+type Options = TuningOptions & { readonly all?: boolean; readonly measure: number; readonly workers?: number };
 
 const base = cli.command(
   "plan",
@@ -11,14 +12,26 @@ const base = cli.command(
   [
     "fixres plan models/b0 --data pictures --resolution 320",
     "fixres plan models/b0 --data pictures --resolution 320 --tune last:2 --all",
+    "fixres plan models/b0 --data pictures --resolution 320 --workers 40",
   ],
 );
 
 export const planCommand = withTune(base)
   .option("--all", "list frozen tensors one by one")
   .option("--measure <seconds>", "how long to measure", cli.positiveNumber, MEASURE_SECONDS)
+  .option(
+    "--workers <n>",
+    "predict the same on a queue with so many workers like this machine, and on ImageNet's pictures",
+    cli.positiveInteger,
+  )
+  .option("--shard-size <n>", "pictures a job of the queue, for --workers", cli.positiveInteger)
   .action(async (path: string, options: Options) => {
-    const { model, data, tuning, surroundings } = await openTuning(path, options);
+    const { model, data, tuning, surroundings } = await openTuning(path, { ...options, shardSize: undefined });
     const found = await plan(model, data, tuning, { ...surroundings, measureSeconds: options.measure });
-    cli.print(options.json, { ...found, model: path, architecture: found.model }, () => planText(found, options));
+    const { workers, shardSize } = options;
+    const queue: PlannedQueue | null =
+      workers === undefined ? null : await plannedQueue(found, data, { workers, shardSize });
+    cli.print(options.json, { ...found, model: path, architecture: found.model, ...(queue && { queue }) }, () =>
+      [planText(found, options), ...(queue === null ? [] : ["", queueText(queue)])].join("\n"),
+    );
   });

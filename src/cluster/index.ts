@@ -17,5 +17,6 @@ export {
   type RunState,
 } from "./jobs.js";
 export { type Connection, connect, queueName, shownAddress } from "./redis.js";
+export { pictureBytes, type Sizing, type SizingOptions, sizing } from "./sizing.js";
 export { openSpread, SHARD_SIZE, type Spread, type SpreadOptions } from "./spread.js";
 export { type ServeOptions, serve, type WorkerState } from "./worker.js";

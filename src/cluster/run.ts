@@ -60,6 +60,10 @@ export interface ShardOutcome {
   readonly by: string;
 }
 
+/** Shards that may be in Redis at the same time, by what their results take. */
+export const windowOf = ({ shardSize, resultBytes }: Pick<Run, "shardSize" | "resultBytes">): number =>
+  Math.max(FEWEST_SHARDS, Math.min(MOST_SHARDS, Math.floor(WAITING_BYTES / (resultBytes * shardSize))));
+
 interface Aside {
   readonly shard: number;
   readonly why: string;
@@ -156,12 +160,10 @@ class Gathering {
     private readonly run: Run,
     private readonly note: (text: string) => void,
   ) {
-    const { pictures, shardSize, resultBytes } = run;
-    this.shards = Math.ceil(pictures / shardSize);
-    const fitting = Math.floor(WAITING_BYTES / (resultBytes * shardSize));
+    this.shards = Math.ceil(run.pictures / run.shardSize);
     this.added = run.skip;
     this.next = run.skip;
-    this.window = Math.max(FEWEST_SHARDS, Math.min(MOST_SHARDS, fitting));
+    this.window = windowOf(run);
   }
 
   private get redis() {
