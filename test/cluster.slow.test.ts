@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import * as tar from "tar";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { fixres, makePictures } from "./command.js";
-import { missing, type Server, startNginx, startRedis, startWorker, type WorkerProcess } from "./servers.js";
+import { freePort, missing, type Server, startNginx, startRedis, startWorker, type WorkerProcess } from "./servers.js";
 
 const MAIN = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 const SIZE = ["--resolution", "48"];
@@ -302,6 +302,41 @@ describe.skipIf(noServers !== null)(`a store over HTTP${noServers === null ? "" 
     const running = fixres([...args, "--store", root], { killAfter: 8000 });
     await worker!.said("give --over-http to the command");
     await running;
+  });
+
+  it.skipIf(missing("openssl") !== null)("goes over TLS with rediss://", async () => {
+    const [key, cert] = [at("key.pem"), at("cert.pem")];
+    const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
+    const made = spawnSync("openssl", [
+      "req",
+      "-x509",
+      "-newkey",
+      "rsa:2048",
+      "-nodes",
+      "-keyout",
+      key,
+      "-out",
+      cert,
+      ...subject,
+    ]);
+    expect(made.status).toBe(0);
+    const tlsPort = String(await freePort());
+    const files = ["--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no"];
+    const secure = await startRedis(at("tls"), {
+      options: ["--tls-port", tlsPort, ...files, "--requirepass", "geheim"],
+    });
+    const env = { NODE_EXTRA_CA_CERTS: cert, FIXRES_QUEUE: `rediss://default:geheim@localhost:${tlsPort}` };
+    const worker = startWorker([], { env });
+    started.push(worker);
+    try {
+      await worker.said(`at rediss://default@localhost:${tlsPort}`);
+      const args = ["eval", at("shared", "model"), "--data", at("shared", "data"), ...SIZE, "--json"];
+      const found = await fixres([...args, "--queue"], { env });
+      expect(found.code, found.stderr).toBe(0);
+      expect(lasting(found.stdout)).toEqual(lasting((await fixres(args)).stdout));
+    } finally {
+      await secure.stop();
+    }
   });
 
   it("takes a password from the address, and shows it nowhere", async () => {

@@ -44,13 +44,13 @@ export class Paces {
   /** The same in words, a moment old at most. */
   shown(now: number = performance.now()): string {
     if (now - this.said.at < SAID_MS) return this.said.words;
-    const words = this.words();
+    const words = this.words(now);
     this.said = { words, at: now };
     return words;
   }
 
-  private words(): string {
-    const all = this.byWorker();
+  private words(now: number): string {
+    const all = this.byWorker(now);
     const named = all.slice(0, SHOWN).map(([worker, own]) => `${worker} ${rate(own)}/s`);
     const more = all.length > SHOWN ? `, ${all.length - SHOWN} more` : "";
     return `${all.length} ${all.length === 1 ? "worker" : "workers"}: ${named.join(", ")}${more}`;
