@@ -233,6 +233,22 @@ describe.skipIf(skipped !== null)(`jobs of a queue${skipped === null ? "" : `: $
     expect(JSON.parse((await fixres(["jobs", "--queue", queue(), "--json"])).stdout).queues).toEqual([]);
   });
 
+  it("stops a command whose run is taken back, and has nothing under way then", async () => {
+    const running = evaluated("cancelled", "--queue", queue(), "--shard-size", "5");
+    const jobs = async () => JSON.parse((await fixres(["jobs", "--queue", queue(), "--json"])).stdout);
+    let state = await jobs();
+    while (state.runs.length === 0) state = await jobs();
+    expect(state.runs).toMatchObject([{ task: "eval", pictures: 105, done: 0, shards: 21, secondsLeft: null }]);
+    const cancelled = await fixres(["jobs", "--queue", queue(), "--cancel", state.runs[0].run, "--json"]);
+    expect(JSON.parse(cancelled.stdout)).toEqual({ run: state.runs[0].run, removed: 21 });
+    const found = await running;
+    expect(found.code).toBe(1);
+    expect(found.stderr).toContain("stopped by fixres jobs --cancel");
+    expect(await jobs()).toMatchObject({ queues: [], runs: [] });
+    const unknown = await fixres(["jobs", "--queue", queue(), "--cancel", "nothing"]);
+    expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('no run "nothing"')]);
+  });
+
   it("tells of a queue that cannot be reached, and of options without use", async () => {
     const nobody = await evaluated("none", "--queue", "redis://u:geheim@127.0.0.1:1");
     expect(nobody.code).toBe(1);

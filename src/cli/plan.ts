@@ -1,6 +1,5 @@
 import { MEASURE_SECONDS, plan } from "../fixres/index.js";
 import * as cli from "./options.js";
-import { type PlannedQueue, plannedQueue, queueText } from "./plan-queue.js";
 import { planText } from "./plan-text.js";
 import { openTuning, type TuningOptions, withTune } from "./tune-options.js";
 
@@ -29,9 +28,10 @@ export const planCommand = withTune(base)
     const { model, data, tuning, surroundings } = await openTuning(path, { ...options, shardSize: undefined });
     const found = await plan(model, data, tuning, { ...surroundings, measureSeconds: options.measure });
     const { workers, shardSize } = options;
-    const queue: PlannedQueue | null =
-      workers === undefined ? null : await plannedQueue(found, data, { workers, shardSize });
-    cli.print(options.json, { ...found, model: path, architecture: found.model, ...(queue && { queue }) }, () =>
-      [planText(found, options), ...(queue === null ? [] : ["", queueText(queue)])].join("\n"),
-    );
+    const shown = { ...found, model: path, architecture: found.model };
+    if (workers === undefined) return cli.print(options.json, shown, () => planText(found, options));
+    // Loaded here, so that nobody else waits for it.
+    const { plannedQueue, queueText } = await import("./plan-queue.js");
+    const queue = await plannedQueue(found, data, { workers, shardSize });
+    cli.print(options.json, { ...shown, queue }, () => `${planText(found, options)}\n\n${queueText(queue)}`);
   });

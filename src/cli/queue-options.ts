@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { openSpread, SHARD_SIZE, type Spread } from "../cluster/index.js";
+import type { Spread } from "../cluster/index.js";
 import type { Source } from "../data/index.js";
 import { RequestError } from "../errors.js";
 import type { Progress } from "../progress.js";
@@ -23,7 +23,7 @@ export const withQueue = (to: Command): Command =>
       "--queue [address]",
       `have the pictures computed by the workers of this Redis, redis://... or rediss://... (default: ${VARIABLE}; docs/CLUSTER.md)`,
     )
-    .option("--shard-size <n>", `pictures a job of the queue (default: ${SHARD_SIZE})`, positiveInteger)
+    .option("--shard-size <n>", "pictures a job of the queue (docs/CLUSTER.md tells the default)", positiveInteger)
     .option("--store <dir>", "the folder here that workers know as their --store (default: /)")
     .option("--over-http", "workers fetch files over HTTP: jobs tell the hash of each");
 
@@ -38,7 +38,7 @@ export function queueAddress(queue: string | true | undefined): string {
 export async function openQueueOf(
   {
     queue,
-    shardSize = SHARD_SIZE,
+    shardSize,
     store = "/",
     overHttp = false,
     data,
@@ -53,10 +53,12 @@ export async function openQueueOf(
   progress: Progress,
 ): Promise<Spread | null> {
   if (queue === undefined) {
-    if (shardSize !== SHARD_SIZE || store !== "/" || overHttp)
+    if (shardSize !== undefined || store !== "/" || overHttp)
       throw new RequestError("--shard-size, --store and --over-http are of use with --queue alone; leave them out.");
     return null;
   }
+  // Loaded here, so that nobody else waits for it.
+  const { openSpread } = await import("../cluster/index.js");
   const { command, model, train } = about;
   const dataOf = (source: Source) =>
     ({ path: data, split: source === train ? "train" : "val", ...(labels !== undefined && { labels }) }) as const;

@@ -344,6 +344,8 @@ class Gathering {
   /** How far it is, for `fixres jobs`; and what keeps it from going on, for the user. */
   private async tell(): Promise<void> {
     const { name, about, pictures, spec, shardSize } = this.run;
+    if (await this.redis.exists(KEYS.cancelled(name)))
+      throw new FailedError("stopped by fixres jobs --cancel; give the same command again to go on.");
     const done = Math.min(pictures, (this.next + this.ready.size) * shardSize);
     const said = { ...about, device: spec.device, pictures, done, shards: this.shards, aside: this.aside.size };
     const progress = { ...said, rate: this.paces.total(), owner: `${hostname()}:${process.pid}` };

@@ -18,8 +18,8 @@ import { fileHash, storePath } from "./store.js";
 export interface SpreadOptions extends Pick<SharedData, "root" | "overHttp"> {
   /** Address of Redis. */
   readonly queue: string;
-  /** Pictures a shard. */
-  readonly shardSize: number;
+  /** Pictures a shard; `SHARD_SIZE` unless given. */
+  readonly shardSize?: number;
   /** What the command is called. */
   readonly command: string;
   /** Path of the model, which workers open too. */
@@ -61,7 +61,7 @@ interface Work {
  * @throws {RequestError | FailedError} where its Redis cannot be reached, or files lie where workers do not see them
  */
 export async function openSpread(options: SpreadOptions): Promise<Spread> {
-  const { shardSize, root, overHttp, device = "cpu", progress = silent } = options;
+  const { shardSize = SHARD_SIZE, root, overHttp, device = "cpu", progress = silent } = options;
   const modelPath = storePath(root, options.model);
   const connection = await connect(options.queue, progress.note);
   const queue: Queue = await openQueue(connection, device);
