@@ -54,9 +54,17 @@ describe("a run by a recipe", () => {
 
   it("is gone on with by its directory, which is complete already", async () => {
     const before = await readFile(at("run", "checkpoint.safetensors"));
-    const stderr = await train("--resume", at("run"));
-    expect(stderr).toContain("goes on after step 9");
+    const stderr = await train("--resume", `${at("run")}/`, "--out", at("run"));
+    expect(stderr).toContain("is complete already");
+    expect(stderr).not.toContain("goes on");
     expect(await readFile(at("run", "checkpoint.safetensors"))).toEqual(before);
+  });
+
+  it("is not gone on with where epochs would be judged otherwise", async () => {
+    expect(await refused("--resume", at("run"), "--test-resolution", "48")).toContain("test resolution was 32, is 48");
+    expect(await refused("--resume", at("run"), "--crop-ratio", "1")).toMatch(/test cropRatio was 0\.875, is 1\b/);
+    await makePictures(at("changed"), { classes: 3, train: 12, val: 5 });
+    expect(await refused("--resume", at("run"), "--data", at("changed"))).toMatch(/val was "\w+", is "\w+"/);
   });
 
   it("is the beginning of another by its configuration", async () => {
@@ -100,6 +108,14 @@ describe("a transferred model", () => {
     expect(await train(...args)).not.toContain("fresh classifier");
   });
 
+  it("has the width and depth that it was made with", async () => {
+    const message = `"${at("run", "model")}" is a model, which has its width and depth; leave out --width and --depth.`;
+    const narrow = ["--width", "0.5", "--out", at("never")];
+    expect(await refused(...transfer(...narrow))).toContain(message);
+    const named = [at("run", "model"), "--data", at("three"), "--resolution", "32", "--batch-size", "12"];
+    expect(await refused(...named, ...narrow)).toContain(message);
+  });
+
   it("does not freeze what is not there", async () => {
     expect(await refused(...transfer("--freeze", "blocks.9", "--out", at("never")))).toContain(
       '"blocks.9" names no part',
@@ -140,6 +156,7 @@ it.each([
   [["--erasing", "1.5"], "the erasing probability is 1.5; give one from 0 to 1, such as 0.25."],
   [["--mixup", "-0.2"], "mixup is -0.2; give a number from 0"],
   [["--cutmix", "much"], "Give a number."],
+  [["--freeze", ""], "Give names of parts, with a comma between two."],
   [["--mix-probability", "2"], "the mixing probability is 2; give one from 0 to 1."],
   [["efficientnet_b0", "--data", "x", "--out", "y", "--resolution", "32:a"], "Give a resolution, such as 224, or some"],
 ])("refuses %j", async (args, message) => {

@@ -88,6 +88,8 @@ describe.each(["here", "thread"] as const)("a session in %s", (where) => {
     await expect(openSession(accumulator(), { where, threads: 0 })).rejects.toThrow(
       "threads is 0; give a whole number",
     );
+    // The engine would start them all.
+    await expect(openSession(accumulator(), { where, threads: 1025 })).rejects.toThrow("from 1 to 1024");
     await expect(openSession(accumulator(), { where, device: "tpu" as "cpu" })).rejects.toThrow(
       'device "tpu" is unknown; choose one of cpu, webgpu',
     );

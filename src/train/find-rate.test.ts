@@ -1,3 +1,4 @@
+import sharp from "sharp";
 import { expect, it } from "vitest";
 import { openFolder } from "../data/index.js";
 import { RequestError } from "../errors.js";
@@ -39,4 +40,24 @@ it("suggests a tenth of the rate with the lowest smoothed loss", () => {
 it("wants a batch of pictures", async () => {
   const train = await source();
   await expect(findLearningRate(model, { train }, { ...options, batchSize: 9 }, {})).rejects.toThrow(RequestError);
+});
+
+it("gathers an update over more epochs than one", async () => {
+  const train = await source();
+  const found = await findLearningRate(model, { train }, { ...options, accumulate: 9 }, { steps: 2, threads: 1 });
+  expect(found.points).toHaveLength(2);
+});
+
+it("turns pictures as EXIF says where it is asked to", async () => {
+  const turned = await sharp(await encoded(pattern(40, 32)))
+    .jpeg()
+    .withMetadata({ orientation: 6 })
+    .toBuffer();
+  const train = await openFolder(await folderOf({ "a/0.jpg": turned, "b/0.jpg": turned }));
+  const losses = async (exifOrientation: boolean): Promise<number[]> => {
+    const ramp = { steps: 1, threads: 1, exifOrientation };
+    const { points } = await findLearningRate(model, { train }, { ...options, batchSize: 2, accumulate: 1 }, ramp);
+    return points.map(({ loss }) => loss);
+  };
+  expect(await losses(true)).not.toEqual(await losses(false));
 });

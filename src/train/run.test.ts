@@ -2,12 +2,21 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { loadBatches, mixBatch, openFolder, random, trainTransform } from "../data/index.js";
+import { FailedError } from "../errors.js";
 import { testPreprocessing } from "../evaluate/index.js";
 import { architecture, freshModel } from "../models/index.js";
 import { encoded, folderOf, pattern } from "../pictures.testing.js";
 import type { Progress } from "../progress.js";
 import { openSession } from "../runtime/index.js";
-import { defaultTrainOptions, initialState, optimizer, type TrainOptions, train, trainingStep } from "./index.js";
+import {
+  checkTrainOptions,
+  defaultTrainOptions,
+  initialState,
+  optimizer,
+  type TrainOptions,
+  train,
+  trainingStep,
+} from "./index.js";
 import { noiseFeeds } from "./noise.js";
 
 const model = freshModel(architecture("efficientnet_b0", { width: 0.25, depth: 0.25 }), ["a", "b"], 0);
@@ -112,4 +121,23 @@ it("refuses an update of more batches than there are", async () => {
   await expect(train(model, data, options, test, { directory: "never" })).rejects.toThrow(
     "an update gathers 5 batches, but the whole run has 4; choose at most that.",
   );
+});
+
+it("names the step where weights are finite, but make logits of the validation that are not", async () => {
+  const data = { train: await source(), val: await source() };
+  const options: TrainOptions = {
+    ...defaultTrainOptions({ resolution: 32, dropout: 0 }),
+    ...{ batchSize: 10, epochs: 1, warmupEpochs: 0, optimizer: "sgd", learningRate: 1e30 },
+  };
+  const directory = join(await folderOf({}), "run");
+  const running = train(model, data, options, test, { directory, threads: 1 });
+  await expect(running).rejects.toThrow(FailedError);
+  await expect(running).rejects.toThrow(
+    "a logit of the validation is no longer finite at step 1 (learning rate 1e+30)",
+  );
+});
+
+it("takes none as the name of no augmentation, as the command does", () => {
+  const options = { ...defaultTrainOptions({ resolution: 32, dropout: 0 }), augment: "none" };
+  expect(checkTrainOptions(options).augment).toBe("");
 });

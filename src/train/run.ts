@@ -50,6 +50,7 @@ export interface EpochResult {
   readonly trainLoss: number;
   /** Where batches are mixed, by the label with the larger share of each picture. */
   readonly trainTop1: number;
+  /** Of its last step. */
   readonly learningRate: number;
   readonly badPictures: number;
   readonly val: Pick<Evaluation, "top1" | "top5" | "loss" | "n" | "ci95">;
@@ -280,9 +281,10 @@ class Run {
     this.state = { ...this.state, metricsBytes };
   }
 
-  private learningRate(): number {
+  /** Of the step to come, or of an earlier one. */
+  private learningRate(ago = 0): number {
     const { epoch, stepInEpoch } = this.state;
-    return learningRateAt({ ...this.options, name: this.options.schedule }, epoch + stepInEpoch / this.steps);
+    return learningRateAt({ ...this.options, name: this.options.schedule }, epoch + (stepInEpoch - ago) / this.steps);
   }
 
   /** Evaluates, writes the models, and only then the checkpoint: a run killed between them does the same again. */
@@ -290,7 +292,7 @@ class Run {
     const { state, options, directory } = this;
     const epoch = state.epoch + 1;
     const tensors = await this.session!.getState();
-    checkFinite(tensors, state.step, this.learningRate());
+    checkFinite(tensors, state.step, this.learningRate(1));
     const training = { source: this.data.train, options, test: this.test };
     const trained = trainedModel(this.model, tensors, epoch, training);
     const { top1, top5, loss, n, ci95 } = await this.validated(trained, epoch);
@@ -298,7 +300,7 @@ class Run {
       epoch,
       trainLoss: state.lossSum / state.pictures,
       trainTop1: state.correctSum / state.pictures,
-      learningRate: this.learningRate(),
+      learningRate: this.learningRate(1),
       badPictures: state.badPictures,
       val: { top1, top5, loss, n, ci95 },
     };
@@ -335,13 +337,13 @@ class Run {
       });
     } catch (error) {
       if (!(error instanceof NotFiniteError)) throw error;
-      throw diverged("a logit of the validation is no longer finite", this.state.step, this.learningRate());
+      throw diverged("a logit of the validation is no longer finite", this.state.step, this.learningRate(1));
     }
   }
 
   private async save(): Promise<void> {
     const tensors = await this.session!.getState();
-    checkFinite(tensors, this.state.step, this.learningRate());
+    checkFinite(tensors, this.state.step, this.learningRate(1));
     await saveCheckpoint(this.directory.checkpoint, tensors, this.state);
   }
 }
