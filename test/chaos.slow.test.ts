@@ -211,6 +211,8 @@ describe.skipIf(skipped !== null)(`faults of all kinds${skipped === null ? "" : 
         `${count} faults: ${told}${network ? "" : "; no network namespaces here"}${disk ? "" : "; no tmpfs here"}\n`,
       );
       expect(count).toBeGreaterThanOrEqual(30);
+      // The worker that fetches had its share.
+      expect(await readFile(at("nginx", "ranges.log"), "utf8")).toContain(`${at("data", "val")}/`);
     },
     LIMIT_MS + 60_000,
   );

@@ -1,6 +1,7 @@
 import { MEASURE_SECONDS, plan } from "../fixres/index.js";
 import * as cli from "./options.js";
 import { planText } from "./plan-text.js";
+import { withQueue } from "./queue-options.js";
 import { openTuning, type TuningOptions, withTune } from "./tune-options.js";
 
 type Options = TuningOptions & { readonly all?: boolean; readonly measure: number; readonly workers?: number };
@@ -15,7 +16,10 @@ const base = cli.command(
   ],
 );
 
-export const planCommand = withTune(base)
+/** A plan is made here, whoever will do the work. */
+const NOBODY = { queue: undefined, shardSize: undefined, store: undefined, overHttp: undefined };
+
+export const planCommand = withQueue(withTune(base))
   .option("--all", "list frozen tensors one by one")
   .option("--measure <seconds>", "how long to measure", cli.positiveNumber, MEASURE_SECONDS)
   .option(
@@ -23,9 +27,8 @@ export const planCommand = withTune(base)
     "predict the same on a queue with so many workers like this machine, and on ImageNet's pictures",
     cli.positiveInteger,
   )
-  .option("--shard-size <n>", "pictures a job of the queue, for --workers", cli.positiveInteger)
   .action(async (path: string, options: Options) => {
-    const { model, data, tuning, surroundings } = await openTuning(path, { ...options, shardSize: undefined });
+    const { model, data, tuning, surroundings } = await openTuning(path, { ...options, ...NOBODY });
     const found = await plan(model, data, tuning, { ...surroundings, measureSeconds: options.measure });
     const { workers, shardSize } = options;
     const shown = { ...found, model: path, architecture: found.model };
