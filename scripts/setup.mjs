@@ -1,7 +1,8 @@
 // What `npm test`, `npm run demo` and `npm run parity` need before they start: dependencies as locked, and a build.
 // Does nothing that is already done, so that it may run before each of them.
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, statSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -32,3 +33,18 @@ if (installed === 0 || installed < changedAt(`${root}/package-lock.json`)) {
 run(process.execPath, [`${root}/node_modules/typescript/bin/tsc`, "-p", `${root}/tsconfig.build.json`]);
 // The compiler leaves it without, and npm link does not always give it.
 chmodSync(`${root}/dist/cli/main.js`, 0o755);
+
+// The playground's page, where one of its sources is younger than it.
+const sources = ["src/playground", "dist"].flatMap((folder) =>
+  readdirSync(`${root}/${folder}`, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.parentPath.includes(join("dist", "playground")))
+    .filter(({ name }) => folder === "src/playground" || name.endsWith(".js"))
+    .map((entry) => changedAt(join(entry.parentPath, entry.name))),
+);
+if (Math.max(...sources) > changedAt(`${root}/dist/playground/index.html`))
+  run(process.execPath, [
+    `${root}/node_modules/vite/bin/vite.js`,
+    "build",
+    "-c",
+    `${root}/src/playground/vite.config.ts`,
+  ]);

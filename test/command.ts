@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdir } from "node:fs/promises";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
@@ -43,6 +43,13 @@ export function fixres(args: readonly string[], { kill, killAfter, env }: Circum
       resolve({ code, stdout, stderr });
     });
   });
+}
+
+/** Every file of a run, by its path from there. */
+export async function filesOf(run: string): Promise<Map<string, Buffer>> {
+  const names = (await readdir(run, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+  const paths = names.map(({ parentPath, name }) => join(parentPath, name)).sort();
+  return new Map(await Promise.all(paths.map(async (path) => [path.slice(run.length), await readFile(path)] as const)));
 }
 
 const COLOURS = ["#c0392b", "#27ae60", "#2980b9", "#f1c40f", "#8e44ad"];

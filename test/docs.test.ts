@@ -19,16 +19,16 @@ const blocks = (text: string, language: string): string[] =>
 it.each(["README.md", "docs/WEB.md", "docs/AUGMENTATION.md"])(
   "%s's library example compiles as it stands",
   async (document) => {
-    const [code] = blocks(await read(document), "ts");
+    const examples = blocks(await read(document), "ts");
     const folder = join(ROOT, ".cache", "readme");
     await mkdir(folder, { recursive: true });
     // Inside the package, so that `fixres` is this one.
-    const file = join(folder, "example.ts");
-    await writeFile(file, code!);
+    const files = examples.map((_, i) => join(folder, `example-${i}.ts`));
+    await Promise.all(examples.map((code, i) => writeFile(files[i]!, code)));
     const tsc = join(ROOT, "node_modules", "typescript", "bin", "tsc");
     const options = ["--noEmit", "--strict", "--target", "es2023", "--module", "nodenext", "--skipLibCheck"];
     try {
-      await promisify(execFile)(process.execPath, [tsc, "--ignoreConfig", ...options, file], { cwd: folder });
+      await promisify(execFile)(process.execPath, [tsc, "--ignoreConfig", ...options, ...files], { cwd: folder });
     } finally {
       await rm(folder, { recursive: true });
     }

@@ -20,6 +20,7 @@ const ORDER = [
   "fixres",
   "report",
   "web",
+  "playground",
   "cluster",
   "cli",
 ];
@@ -33,7 +34,7 @@ interface Import {
 
 /** Every import in the sources; relative ones as paths below `src`. */
 const imports: Import[] = readdirSync(SRC, { recursive: true, encoding: "utf8" })
-  .filter((file) => file.endsWith(".ts"))
+  .filter((file) => /\.tsx?$/.test(file))
   .flatMap((file) => {
     const text = readFileSync(join(SRC, file), "utf8");
     return [
@@ -70,10 +71,11 @@ describe("import order", () => {
     expect(wrong).toEqual([]);
   });
 
-  it("enters other folders through their index", () => {
+  it("enters other folders through their index, or the part of it that runs in a page", () => {
     const wrong = imports.filter((entry) => {
       const [from, to] = [folderOf(entry.file), folderOf(entry.target)];
-      return to !== null && ORDER.includes(to) && to !== from && entry.target !== `${to}/index.js`;
+      const doors = [`${to}/index.js`, `${to}/pure.js`, "web/tune.js"];
+      return to !== null && ORDER.includes(to) && to !== from && !doors.includes(entry.target);
     });
     expect(wrong).toEqual([]);
   });
@@ -98,15 +100,36 @@ describe("import order", () => {
     expect(users.filter(({ file }) => !folders.includes(folderOf(file)!))).toEqual([]);
   });
 
-  it("gives a page nothing of Node's, and no package but ONNX Runtime", () => {
-    const [reached, packages] = [new Set(["web/index.ts"]), new Set<string>()];
+  /** Folders and packages that are loaded with a file. */
+  function loadedWith(entry: string): { folders: string[]; packages: string[] } {
+    const [reached, packages] = [new Set([entry]), new Set<string>()];
     for (const file of reached) {
-      for (const { target } of imports.filter((entry) => entry.file.split(sep).join("/") === file && !entry.type)) {
+      for (const { target } of imports.filter((other) => other.file.split(sep).join("/") === file && !other.type)) {
         if (target.endsWith(".js")) reached.add(target.replace(/js$/, "ts"));
         else packages.add(target);
       }
     }
-    expect([...packages].sort()).toEqual(["onnxruntime-web/wasm", "onnxruntime-web/webgpu"]);
-    expect([...new Set([...reached].map((file) => folderOf(file) ?? "."))].sort()).toEqual([".", "pixels", "web"]);
+    return {
+      folders: [...new Set([...reached].map((file) => folderOf(file) ?? "."))].sort(),
+      packages: [...packages].sort(),
+    };
+  }
+
+  it("gives a page nothing of Node's, and no package but ONNX Runtime", () => {
+    const { folders, packages } = loadedWith("web/index.ts");
+    expect(packages).toEqual(["onnxruntime-web/wasm", "onnxruntime-web/webgpu"]);
+    expect(folders).toEqual([".", "pixels", "web"]);
+  });
+
+  it("gives a page that tunes nothing of Node's either, and what graphs are written with", () => {
+    const { packages } = loadedWith("web/tune.ts");
+    expect(packages).toEqual([
+      "@bufbuild/protobuf",
+      "@bufbuild/protobuf/codegenv2",
+      "@bufbuild/protobuf/wire",
+      "onnxruntime-web/wasm",
+      "onnxruntime-web/webgpu",
+      "pure-rand/generator/xoroshiro128plus",
+    ]);
   });
 });

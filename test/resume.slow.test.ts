@@ -1,8 +1,8 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { fixres, makePictures } from "./command.js";
+import { filesOf, fixres, makePictures } from "./command.js";
 
 let directory: string;
 const at = (...names: string[]): string => join(directory, ...names);
@@ -47,13 +47,6 @@ const ALL = [
   ...["--metric", "loss", "--keep", "2", "--patience", "4"],
 ];
 
-/** Every file of a run by its path. */
-async function files(run: string): Promise<Map<string, Buffer>> {
-  const names = (await readdir(run, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
-  const paths = names.map(({ parentPath, name }) => join(parentPath, name)).sort();
-  return new Map(await Promise.all(paths.map(async (path) => [path.slice(run.length), await readFile(path)] as const)));
-}
-
 it.each([
   ["plainly", ["--optimizer", "rmsprop", "--resolution", "32"]],
   ["with all that a run carries", ALL],
@@ -68,7 +61,7 @@ it.each([
     expect(second.code).toBeNull();
     expect(second.stderr).toContain("goes on after step 12");
     expect((await fixres(training(killed, more))).code).toBe(0);
-    const [wanted, found] = [await files(whole), await files(killed)];
+    const [wanted, found] = [await filesOf(whole), await filesOf(killed)];
     expect([...found.keys()]).toEqual([...wanted.keys()]);
     for (const [file, bytes] of wanted) expect(found.get(file)!.equals(bytes), file).toBe(true);
   },

@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   inspect: async () => (await import("./inspect.js")).inspectCommand,
   export: async () => (await import("./export.js")).exportCommand,
   train: async () => (await import("./train.js")).trainCommand,
+  label: async () => (await import("./label.js")).labelCommand,
   plan: async () => (await import("./plan.js")).planCommand,
   average: async () => (await import("./average.js")).averageCommand,
   tune: async () => (await import("./tune.js")).tuneCommand,
@@ -34,6 +35,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   predict: async () => (await import("./predict.js")).predictCommand,
   worker: async () => (await import("./worker.js")).workerCommand,
   jobs: async () => (await import("./jobs.js")).jobsCommand,
+  playground: async () => (await import("./playground.js")).playgroundCommand,
   verify: async () => (await import("./verify.js")).verifyCommand,
 };
 

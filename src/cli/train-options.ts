@@ -1,11 +1,13 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { FILTERS, SAMPLINGS } from "../data/index.js";
 import {
+  BALANCES,
   CLASS_WEIGHTS,
   checkTrainOptions,
   defaultTrainOptions,
   METRICS,
   OPTIMIZERS,
+  PSEUDO_LABELS,
   RECIPE_NAMES,
   SCHEDULES,
   type TrainOptions,
@@ -32,6 +34,11 @@ export interface TrainCommandOptions
   readonly cropRatio?: number;
   readonly exifOrientation?: boolean;
   readonly cacheMemory: number;
+  readonly teacher?: string;
+  readonly labelFile?: string;
+  readonly unlabelled?: string;
+  readonly rounds?: number;
+  readonly student?: readonly string[];
   /** Steps, or true for their usual number. */
   readonly findLr?: number | true;
 }
@@ -50,7 +57,7 @@ function resolutions(text: string): number[] {
 function names(text: string): string[] {
   const found = text.split(",");
   if (found.every((name) => name !== "")) return found;
-  throw new InvalidArgumentError("Give names of parts, with a comma between two.");
+  throw new InvalidArgumentError("Give names, with a comma between two.");
 }
 
 /** A factor above 0 and up to 1. */
@@ -174,9 +181,30 @@ const withChoice = (to: Command): Command =>
     .option("--find-lr [steps]", "try learning rates over so many steps, and train nothing (100)", cli.positiveInteger)
     .option("--cache-memory <GiB>", "decoded pictures to keep in memory", cli.nonNegativeNumber, 1);
 
+const withStudents = (to: Command): Command =>
+  to
+    .option("--teacher <model>", "Noisy Student: who labels the unlabelled pictures first (docs/STUDENT.md)")
+    .option("--unlabelled <path>", "pictures without labels: a folder of any depth, tars, Parquet")
+    .option("--label-file <file>", "labels that `fixres label` made, in place of --teacher in the first round")
+    .option("--rounds <n>", "how often a student is trained and teaches the next (default: 1)", cli.positiveInteger)
+    .option("--student <archs>", "architectures of the rounds, by commas; the last goes on (default: ARCH)", names)
+    .option("--unlabelled-ratio <r>", "unlabelled pictures of a batch for each labelled one", cli.nonNegativeNumber)
+    .option("--threshold <p>", "least probability of a pseudo label, which is to be above (default: 0.3)", cli.fraction)
+    .addOption(
+      new Option("--pseudo-labels <kind>", "all of the teacher's probabilities, or its choice (default: soft)").choices(
+        PSEUDO_LABELS,
+      ),
+    )
+    .addOption(
+      new Option("--balance <how>", "classes alike: drop the least confident, repeat, both (default: both)").choices(
+        BALANCES,
+      ),
+    )
+    .option("--per-class <n>", "pictures a class then has (default: the mean)", cli.positiveInteger);
+
 /** Adds all that `train` takes. */
 export const withTrainOptions = (to: Command): Command =>
-  [withSubject, withPictures, withAugmentation, withOptimizer, withModel, withChoice].reduce(
+  [withSubject, withPictures, withAugmentation, withOptimizer, withModel, withStudents, withChoice].reduce(
     (command, add) => add(command),
     to,
   );

@@ -29,11 +29,13 @@ import {
 import * as cli from "./options.js";
 import { table } from "./table.js";
 import { type TrainCommandOptions, withTrainOptions } from "./train-options.js";
+import { absolute, checkStudents, runStudents, studentsOf, studentsText } from "./train-students.js";
 
 const base = cli.command("train", "Train a network from scratch, or on from a model. A run that was stopped goes on.", [
   "fixres train efficientnet_b0 --data pictures --resolution 224 --epochs 30 --out runs/b0",
   "fixres train efficientnet_b0 --recipe efficientnet --data imagenet --batch-size 256 --out runs/paper",
   "fixres train --from models/b0 --freeze stem,blocks.0-3 --data flowers --learning-rate 0.01 --out runs/flowers",
+  "fixres train efficientnet_b0 --recipe noisy-student --data pictures --teacher models/b0 --unlabelled others --out runs/ns",
   "fixres train efficientnet_b0 --data pictures --resolution 64 --find-lr",
   "fixres train --resume runs/b0",
 ]);
@@ -43,7 +45,9 @@ export const trainCommand = cli
   .action(async (name: string | undefined, typed: TrainCommandOptions, command: Command) => {
     const { progress, signal } = cli.surroundings();
     const config = await earlierConfig(typed);
-    const { request, out } = requestOf(name, typed, config);
+    const student = studentsOf(typed, config);
+    const first = typed.from === undefined ? typed.student?.[0] : undefined;
+    const { request, out } = requestOf(name ?? first, typed, config);
     const data = await openSplits(request.data);
     [...data.train.notes, ...data.val.notes].forEach(progress.note);
     const { seed } = { seed: config?.options.seed ?? 0, ...typed };
@@ -65,15 +69,28 @@ export const trainCommand = cli
     if (typed.findLr !== undefined) {
       const steps = typed.findLr === true ? undefined : typed.findLr;
       const { exifOrientation } = preprocessing;
-      const found = await findLearningRate(model, data, options, { ...surroundings, steps, exifOrientation });
+      // By labelled pictures alone: a student's rate is stated for them.
+      const own = { ...options, unlabelledRatio: 0 };
+      const found = await findLearningRate(model, data, own, { ...surroundings, steps, exifOrientation });
       cli.print(typed.json, found, () => ratesText(found));
       return;
     }
-    const found = await train(model, data, options, preprocessing, {
-      ...surroundings,
-      directory: out!,
-      config: { format: "fixres-config-1", ...anywhere(request), options },
-    });
+    checkStudents(student, options);
+    const asked = { format: "fixres-config-1" as const, ...anywhere({ ...request, student }), options };
+    const place = { ...surroundings, directory: out!, config: asked };
+    if (student !== undefined) {
+      const start = (own = request.model, seed = 0) =>
+        startingPoint(
+          { ...request, model: own, from: own === undefined ? request.from : undefined },
+          data,
+          seed,
+          progress,
+        );
+      const found = await runStudents({ request: student, data, start, options, test: preprocessing }, place);
+      cli.print(typed.json, found, () => studentsText(found));
+      return;
+    }
+    const found = await train(model, data, options, preprocessing, place);
     cli.print(typed.json, found, () => resultText(found));
   });
 
@@ -134,9 +151,10 @@ function requestOf(
 
 /** The request as it holds from any folder. */
 function anywhere(request: Request): Request {
-  const { model, from, data } = request;
+  const { model, from, data, student } = request;
   return {
     ...request,
+    student: student && absolute(student),
     model: model !== undefined && !ARCHITECTURES.includes(model) ? resolve(model) : model,
     from: from === undefined ? undefined : resolve(from),
     data: resolve(data),

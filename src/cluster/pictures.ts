@@ -80,7 +80,7 @@ export async function shardSource(
   const place = new Map(indices.map((index, i) => [index, i]));
   const other = data.source === undefined ? null : await opened(data.source);
   const theirs = other === null ? null : indicesByName(other, names);
-  const read = async (index: number): Promise<Uint8Array | Picture> => {
+  const read = async (index: number): Promise<string | Uint8Array | Picture> => {
     const i = place.get(index)!;
     if (theirs !== null) return other!.read!(theirs[i]!);
     return store.bytes({ path: files![i]!, range: ranges?.[i], sha256: sha256?.[i] }).catch((error: unknown) => {

@@ -36,7 +36,6 @@ export {
   loadBatches,
   ON_BAD_IMAGE,
   type OnBadImage,
-  orderOf,
   readPicture,
 } from "./loader.js";
 export {
@@ -48,11 +47,13 @@ export {
   softTargets,
 } from "./mix.js";
 export { openSource, type SourceOptions } from "./open.js";
+export { orderOf } from "./order.js";
 export { SAMPLINGS, type Sampling, sampledOrder } from "./sampling.js";
 export { pictureSizes } from "./sizes.js";
 export { type Place, type Sample, type Samples, type Source, shown } from "./source.js";
 export { checkClasses, openParts, openSplit, openSplits, type SplitOptions, type Splits } from "./splits.js";
 export { sourceStamp } from "./stamp.js";
-export { partOf } from "./table.js";
+export { joinSources, partOf } from "./table.js";
 export { CROP_RATIO, CROP_SCALE, randomCrop, type TrainTransformOptions, trainTransform } from "./train-transform.js";
+export { openUnlabelled } from "./unlabelled.js";
 export { type Found, type Part, type Verification, type VerifyOptions, verify } from "./verify.js";

@@ -8,7 +8,8 @@ import { type Picture, testTransform } from "../pixels/index.js";
 import { random } from "../random.js";
 import { openPictureCache, type PictureCache } from "./cache.js";
 import { openFolder } from "./folder.js";
-import { type Batch, type LoadOptions, loadBatches, orderOf } from "./loader.js";
+import { type Batch, type LoadOptions, loadBatches } from "./loader.js";
+import { orderOf } from "./order.js";
 import type { Source } from "./source.js";
 import { trainTransform } from "./train-transform.js";
 

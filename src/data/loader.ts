@@ -6,6 +6,7 @@ import { random } from "../random.js";
 import { inOrder } from "./ahead.js";
 import type { PictureCache } from "./cache.js";
 import { type DecodeOptions, decodePicture } from "./decode.js";
+import { orderOf } from "./order.js";
 import { type Source, shown } from "./source.js";
 
 /**
@@ -103,16 +104,6 @@ function assertWhole(what: string, value: number, least: number): void {
   if (!Number.isSafeInteger(value) || value < least) {
     throw new RequestError(`the ${what} is ${value}; give a whole number, at least ${least}.`);
   }
-}
-
-/** The order in which an epoch takes `n` samples: by index, or random by (seed, epoch). */
-export function orderOf(
-  n: number,
-  { seed, epoch, shuffle }: Pick<LoadOptions, "seed" | "epoch" | "shuffle">,
-): Int32Array {
-  const order = Int32Array.from({ length: n }, (_, i) => i);
-  if (shuffle) random(seed, "order", epoch).shuffle(order);
-  return order;
 }
 
 /** How often each place's sample has stood in the order before it. */

@@ -35,7 +35,7 @@ export async function openSource(path: string, options: SourceOptions = {}): Pro
 }
 
 /** The files of a pattern, of braces as a shell has them and of `*` and `?` in file names. */
-async function filesOf(pattern: string): Promise<string[]> {
+export async function filesOf(pattern: string): Promise<string[]> {
   const files: string[] = [];
   for (const path of expand(pattern)) {
     if (!/[*?]/.test(path)) {

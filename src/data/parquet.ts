@@ -14,7 +14,8 @@ const ROWS = 1 << 16;
 /** Names of the columns of pictures and of labels. */
 interface Columns {
   readonly image: string;
-  readonly label: string;
+  /** Undefined where labels are not asked for. */
+  readonly label: string | undefined;
 }
 
 /** A Parquet file: what its end says of it, and its bytes. */
@@ -28,19 +29,19 @@ interface Table {
  * Image data sets in Parquet, as the Hugging Face hub has them: a column of pictures (`image`, with `bytes` and `path`, or the bytes
  * alone) and one of labels, whose names stand in the file's metadata. Pictures are read a row group at a time, in order best: a
  * shuffled epoch reads each group once for every picture that it takes from it.
- * @param paths - the shards, in order
+ * @param paths - the shards, in order  @param unlabelled - a class that all pictures get, whatever column of labels there is
  * @throws {DataError} where a file is no Parquet, is cut short, or has no such columns
  */
-export async function openParquet(name: string, paths: readonly string[]): Promise<Source> {
+export async function openParquet(name: string, paths: readonly string[], unlabelled?: string): Promise<Source> {
   const classes = new ClassTable();
   const rows = { shard: new Numbers(), row: new Numbers() };
   const tables: Table[] = [];
   let names: readonly string[] = [];
   let numbers = true;
-  let columns: Columns = { image: "", label: "" };
+  let columns: Columns = { image: "", label: undefined };
   for (const [shard, path] of paths.entries()) {
     const table = await openTable(path);
-    const found = columnsOf(table);
+    const found = columnsOf(table, unlabelled === undefined);
     if (shard === 0) [columns, names] = [found, labelNames(table.metadata, found.label)];
     else if (found.image !== columns.image || found.label !== columns.label)
       throw new DataError(
@@ -48,8 +49,8 @@ export async function openParquet(name: string, paths: readonly string[]): Promi
       );
     tables.push(table);
     for await (const { row, label, file } of rowsOf(table, columns)) {
-      const text = labelText(label, names, `"${path}", row ${row}`);
-      numbers &&= typeof label !== "string";
+      const text = unlabelled ?? labelText(label, names, `"${path}", row ${row}`);
+      numbers &&= unlabelled === undefined && typeof label !== "string";
       classes.add(file ?? `${shard}:${row}`, text);
       rows.shard.push(shard);
       rows.row.push(row);
@@ -64,7 +65,7 @@ export async function openParquet(name: string, paths: readonly string[]): Promi
     classes: found,
     samples,
     notes: [
-      `"${name}": Parquet with ${samples.length} pictures in column "${columns.image}", ${found.length} classes in "${columns.label}"`,
+      `"${name}": Parquet with ${samples.length} pictures in column "${columns.image}"${unlabelled === undefined ? `, ${found.length} classes in "${columns.label}"` : ""}`,
     ],
     archives: paths,
     read: (index) => groups(rows.shard.at(index), rows.row.at(index)),
@@ -122,7 +123,7 @@ async function checked<T>(path: string, read: () => Promise<T>): Promise<T> {
 }
 
 /** The columns of pictures and labels, by their names or by what the hub says of them. */
-function columnsOf({ path, metadata }: Table): Columns {
+function columnsOf({ path, metadata }: Table, labelled: boolean): Columns {
   const [root, ...elements] = metadata.schema;
   const top: string[] = [];
   for (let i = 0, left = root?.num_children ?? 0; left > 0 && i < elements.length; left--) {
@@ -135,6 +136,7 @@ function columnsOf({ path, metadata }: Table): Columns {
   const named = (names: readonly string[]): string | undefined => names.find((name) => top.includes(name));
   const image = ofType("Image") ?? named(["image", "img", "picture", "jpg", "png", "image_bytes"]);
   const label = ofType("ClassLabel") ?? named(["label", "labels", "fine_label", "cls", "class", "target"]);
+  if (image !== undefined && !labelled) return { image, label: undefined };
   if (image === undefined || label === undefined) {
     throw new DataError(
       `"${path}" has no column of ${image === undefined ? "pictures (image)" : "labels (label)"}; its columns are ${top.map(shown).join(", ")}.`,
@@ -155,7 +157,8 @@ function featuresOf({ key_value_metadata: entries = [] }: FileMetaData): Feature
   }
 }
 
-function labelNames(metadata: FileMetaData, label: string): readonly string[] {
+function labelNames(metadata: FileMetaData, label: string | undefined): readonly string[] {
+  if (label === undefined) return [];
   const names = featuresOf(metadata)[label]?.names;
   return Array.isArray(names) && names.every((name) => typeof name === "string") ? names : [];
 }
@@ -181,20 +184,24 @@ interface Row {
 
 async function* rowsOf({ path, file, metadata: whole }: Table, { image, label }: Columns): AsyncGenerator<Row> {
   const metadata = withoutBytes(whole, image);
-  const columns = metadata === whole ? [label] : [label, image];
+  const labels = label === undefined ? [] : [label];
+  const columns = metadata === whole ? labels : [...labels, image];
   const count = Number(whole.num_rows);
   for (let rowStart = 0; rowStart < count; rowStart += ROWS) {
     const rowEnd = Math.min(rowStart + ROWS, count);
-    const rows = await checked(path, () =>
-      parquetReadObjects({ file, metadata, columns, rowStart, rowEnd, compressors }),
-    );
+    // Where neither labels nor names are to be read, there are as many rows as the file says.
+    const rows: Record<string, unknown>[] =
+      columns.length === 0
+        ? Array.from({ length: rowEnd - rowStart }, () => ({}))
+        : await checked(path, () => parquetReadObjects({ file, metadata, columns, rowStart, rowEnd, compressors }));
     if (rows.length !== rowEnd - rowStart)
       throw new DataError(
         `Parquet file "${path}" holds ${rowStart + rows.length} rows of the ${count} that it claims.`,
       );
     for (const [i, row] of rows.entries()) {
       const name = (row[image] as { path?: unknown } | null | undefined)?.path;
-      yield { row: rowStart + i, label: row[label], file: typeof name === "string" && name !== "" ? name : undefined };
+      const own = label === undefined ? undefined : row[label];
+      yield { row: rowStart + i, label: own, file: typeof name === "string" && name !== "" ? name : undefined };
     }
   }
 }

@@ -1,5 +1,5 @@
 import { random } from "../random.js";
-import { orderOf } from "./loader.js";
+import { orderOf } from "./order.js";
 import type { Source } from "./source.js";
 
 /** Which pictures an epoch takes, and how often. */

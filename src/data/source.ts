@@ -39,8 +39,8 @@ export interface Source {
   readonly archives?: readonly string[];
   /** Where a sample's bytes are, where it is a part of a file as it stands. */
   place?(index: number): Place;
-  /** The file of a sample, or its pixels, where it is no file by itself; else `path` is one. */
-  read?(index: number): Promise<Uint8Array | Picture>;
+  /** The file of a sample by its path or bytes, or its pixels, where `path` is not one in all cases. */
+  read?(index: number): Promise<string | Uint8Array | Picture>;
 }
 
 /** Text from a file as a message may show it: no control characters, which a terminal would obey, and not without end. */

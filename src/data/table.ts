@@ -168,3 +168,26 @@ export function partOf(source: Source, indices: ArrayLike<number>): Source {
     ...(read && { read: (index) => read(indices[index]!) }),
   };
 }
+
+/** The samples of two sources of the same classes, one behind the other, as one. */
+export function joinSources(first: Source, second: Source): Source {
+  const parts = [first, second] as const;
+  const { length } = first.samples;
+  const part = (index: number): [Source, number] => (index < length ? [first, index] : [second, index - length]);
+  const at = (index: number): Sample => {
+    const [{ samples }, own] = part(index);
+    return samples[own]!;
+  };
+  const read: Source["read"] = async (index) => {
+    const [source, own] = part(index);
+    return source.read === undefined ? source.samples[own]!.path : source.read(own);
+  };
+  const archives = parts.flatMap((source) => source.archives ?? []);
+  return {
+    name: `${first.name} and ${second.name}`,
+    classes: first.classes,
+    samples: lazily(length + second.samples.length, at),
+    notes: parts.flatMap(({ notes }) => notes),
+    ...(parts.some((source) => source.read !== undefined) && { archives, read }),
+  };
+}

@@ -178,7 +178,7 @@ function withFeatures(graph: Graph): Graph {
 }
 
 /** Softmax of each row, in float64 and rounded once. @param logits - [N, classes] */
-function softmaxOf(logits: Float32Array, classes: number): Float32Array {
+export function softmaxOf(logits: Float32Array, classes: number): Float32Array {
   const result = new Float32Array(logits.length);
   for (let start = 0; start < logits.length; start += classes) {
     const row = logits.subarray(start, start + classes);

@@ -40,6 +40,7 @@ export {
   extract,
   extractPictures,
   openExtracting,
+  softmaxOf,
 } from "./extract.js";
 export { type Scores, scoreLogits, type Truth } from "./metrics.js";
 export { type Prediction, predict } from "./predict.js";
@@ -51,12 +52,17 @@ export {
   type EvaluationRecord,
   evaluateInto,
   evaluateRecord,
+  headDifferences,
   isRecord,
-  type RecordHead,
+  openTable,
+  RecordHead,
   type Row,
   readRecord,
   recordHead,
   saveRecord,
+  type Table,
+  type TableForm,
+  writeTable,
 } from "./records/index.js";
 export { type Rescored, rescored, scoresOf } from "./rescore.js";
 export { type ScoredFile, type ScoreOptions, scoreFile } from "./score.js";

@@ -1,6 +1,6 @@
 import { EXPORT_KEY } from "../classifier.js";
 import { RequestError } from "../errors.js";
-import { inferenceGraph, isEfficientNet, type Model, modelFile, weightsOf } from "../models/index.js";
+import { inferenceGraph, isEfficientNet, type Model, modelFile, weightsOf } from "../models/pure.js";
 import {
   foldBatchNorms,
   type Graph,

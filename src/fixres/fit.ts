@@ -1,10 +1,12 @@
 import { FailedError, RequestError } from "../errors.js";
-import { type Accuracy, type Scored, scoreLogits, tally } from "../evaluate/index.js";
+import type { Scored } from "../evaluate/index.js";
+import { type Accuracy, scoreLogits, tally } from "../evaluate/pure.js";
 import type { Model } from "../models/index.js";
 import type { TypedArray } from "../onnx/index.js";
 import type { Progress } from "../progress.js";
-import { type Program, runEach, type Session, type SessionOptions } from "../runtime/index.js";
-import { initialState, isKept, learningRateAt, type StepGraph, sgd } from "../train/index.js";
+import type { SessionOptions } from "../runtime/index.js";
+import { type Program, runEach, type Session } from "../runtime/pure.js";
+import { initialState, isKept, learningRateAt, type StepGraph, sgd } from "../train/pure.js";
 import type { FeatureBatch } from "./features/features.js";
 import type { TuneOptions } from "./options.js";
 import type { SolveReport } from "./solver/index.js";

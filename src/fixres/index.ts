@@ -14,8 +14,8 @@ export {
   type Diagnosis,
   type DiagnosisRow,
   diagnose,
-  trainedResolution,
 } from "./diagnosis/diagnose.js";
+export { trainedResolution } from "./diagnosis/trained-resolution.js";
 export { PRESETS, type Preset, preset } from "./experiment/presets.js";
 export {
   type ReproduceData,

@@ -1,5 +1,5 @@
 import { RequestError, reason } from "../errors.js";
-import { blocksOf, isOnnxNetwork, type Model } from "../models/index.js";
+import { blocksOf, isOnnxNetwork, type Model } from "../models/pure.js";
 
 /** What of a network is tuned. Everything below is frozen and in inference mode, so its features can be kept. */
 export type TuneMode = TopMode | ChosenMode;

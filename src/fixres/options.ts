@@ -1,6 +1,6 @@
 import type { OnBadImage, Source, TestPreprocessing } from "../data/index.js";
 import { RequestError } from "../errors.js";
-import { type Model, possibleBatch } from "../models/index.js";
+import { type Model, possibleBatch } from "../models/pure.js";
 import type { TuneModeName } from "./modes.js";
 import { type RecipeName, recipe } from "./recipes.js";
 import type { FeatureType } from "./top.js";

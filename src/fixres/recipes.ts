@@ -1,5 +1,5 @@
-import { type TestPreprocessing, type Transform, testPlusTransform, testTransform } from "../data/index.js";
 import { RequestError } from "../errors.js";
+import { type TestPreprocessing, type Transform, testPlusTransform, testTransform } from "../pixels/index.js";
 import type { TuneOptions } from "./options.js";
 
 /** What a recipe decides: how pictures are shown in training, and how long and fast it learns. */

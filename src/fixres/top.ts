@@ -9,7 +9,7 @@ import {
   pointwiseBatchNorm,
   type Size,
   weightsOf,
-} from "../models/index.js";
+} from "../models/pure.js";
 import {
   elements,
   foldBatchNorms,
@@ -24,8 +24,8 @@ import {
   type Value,
   windowOf,
 } from "../onnx/index.js";
-import { type Program, packed } from "../runtime/index.js";
-import { type Optimizer, type StepGraph, stepGraph } from "../train/index.js";
+import { type Program, packed } from "../runtime/pure.js";
+import { type Optimizer, type StepGraph, stepGraph } from "../train/pure.js";
 import type { Tensor } from "../weights/index.js";
 import type { ChosenMode, TopMode, TuneMode } from "./modes.js";
 

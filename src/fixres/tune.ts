@@ -3,13 +3,14 @@ import type { BadPicture, Splits } from "../data/index.js";
 import { RequestError } from "../errors.js";
 import { type Accuracy, type PairedGain, pairedGain, recordHead, type Scored, saveRecord } from "../evaluate/index.js";
 import { makeFolder } from "../files.js";
-import { expectedClasses, type Model, saveModel } from "../models/index.js";
+import { type Model, saveModel } from "../models/index.js";
 import { sourceHash } from "../train/index.js";
 import type { CacheWhere } from "./features/features.js";
 import type { TuneModeName } from "./modes.js";
 import type { TuneOptions } from "./options.js";
 import type { SolveReport } from "./solver/index.js";
 import { foldedAgain } from "./top.js";
+import { tunedModel } from "./tuned-model.js";
 import { type Selection, Tuning, type TuningSurroundings } from "./tuning.js";
 
 /** What surrounds a tuning that leaves a model. */
@@ -73,7 +74,12 @@ export async function tune(
     const before = await tuning.score("before", start, val);
     const selection = surroundings.selection ?? (await tuning.select(start, train, async () => val));
     const { tensors, losses, epochSeconds, solved } = await tuning.fit("tune", start, train, selection?.epoch);
-    const tuned = tunedModel(start, tensors, data, options, { selection, solved });
+    const tuned = tunedModel(start, tensors, options, {
+      classes: data.train.classes,
+      selection,
+      solved,
+      facts: { pictures: data.train.samples.length, data: sourceHash(data.train) },
+    });
     const after = await tuning.score("after", tuned, val);
     const saved = { ...tuned, tensors: foldedAgain(tuning.division, tuned.tensors) };
     await saveModel(directory, saved);
@@ -106,46 +112,4 @@ export async function tune(
   } finally {
     await tuning.dispose();
   }
-}
-
-/** The model with what was trained, and how. */
-function tunedModel(
-  model: Model,
-  state: Readonly<Record<string, unknown>>,
-  data: Splits,
-  options: TuneOptions,
-  { selection, solved }: Pick<TuneResult, "selection" | "solved">,
-): Model {
-  const { preprocessing, onBadImage: _, selectOn, holdout, ...recipe } = options;
-  const chosen = selection && {
-    epoch: selection.epoch,
-    selectedOn: selectOn,
-    ...(selectOn === "holdout" && { holdout }),
-  };
-  const tensors = new Map(
-    [...model.tensors].map(([name, tensor]) => [
-      name,
-      { ...tensor, data: (state[name] as Float32Array | undefined) ?? tensor.data },
-    ]),
-  );
-  const pictures = { pictures: data.train.samples.length, data: sourceHash(data.train) };
-  return {
-    ...model,
-    // A model that only knows how many classes it has learns their names.
-    classes: typeof expectedClasses(model) === "number" ? data.train.classes : model.classes,
-    tensors,
-    input: { ...model.input, ...preprocessing },
-    provenance: [
-      ...model.provenance,
-      {
-        what: "tuned",
-        resolution: preprocessing.resolution,
-        trainedAt: model.input.resolution,
-        ...recipe,
-        ...chosen,
-        ...(solved && { strength: solved.strength }),
-        ...pictures,
-      },
-    ],
-  };
 }

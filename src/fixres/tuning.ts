@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { orderOf, type Source, type Splits } from "../data/index.js";
 import { type Accuracy, type Scored, tally } from "../evaluate/index.js";
 import { type Model, modelFingerprint } from "../models/index.js";
-import type { TypedArray } from "../onnx/index.js";
 import { type Progress, silent } from "../progress.js";
 import { openSession, type Program, type Session, type SessionOptions } from "../runtime/index.js";
 import { sourceHash } from "../train/index.js";
@@ -23,7 +22,8 @@ import { linearTop } from "./linear.js";
 import { tuneMode } from "./modes.js";
 import { checkBatch, checkOptions, type SelectOn, type TuneOptions } from "./options.js";
 import { type ProgressFile, progressFile } from "./progress-file.js";
-import { type Division, divided, freshTensors, statisticsProgram, topProgram } from "./top.js";
+import { type Division, divided, topProgram } from "./top.js";
+import { measuredStart } from "./tuned-model.js";
 
 /** What surrounds a tuning and does not change what it computes. */
 export interface TuningSurroundings extends Pick<SessionOptions, "device" | "threads"> {
@@ -128,25 +128,10 @@ export class Tuning {
     return features;
   }
 
-  /**
-   * What tuning begins with: the model; where a BatchNorm that was folded into a convolution is tuned, with a fresh one behind that, for
-   * the statistics of all training pictures.
-   */
-  async start(train: Features): Promise<Model> {
-    const { model, division } = this;
-    if (division.unfolded === null) return model;
-    const session = await this.open(statisticsProgram(division, model));
-    let [sums, squares, batches]: [number[], number[], number] = [[], [], 0];
-    for await (const { features } of this.shown("statistics", train, this.all, { partial: false })) {
-      const measured = await session.run(features);
-      const add = (so: readonly number[], values: TypedArray): number[] =>
-        Array.from(values as Float32Array, (value, c) => value + (so[c] ?? 0));
-      [sums, squares] = [add(sums, measured.mean!), add(squares, measured.squares!)];
-      batches++;
-    }
-    const mean = sums.map((sum) => sum / batches);
-    const variance = squares.map((sum, c) => Math.max(0, sum / batches - mean[c]! ** 2));
-    return { ...model, tensors: new Map([...model.tensors, ...freshTensors(division.unfolded, mean, variance)]) };
+  /** What tuning begins with. */
+  start(train: Features): Promise<Model> {
+    const batches = () => this.shown("statistics", train, this.all, { partial: false });
+    return measuredStart(this.model, this.division, (program) => this.open(program), batches);
   }
 
   /** Batches with a progress of their own. */

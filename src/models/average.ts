@@ -1,6 +1,6 @@
 import { DataError } from "../errors.js";
 import type { Tensor } from "../weights/index.js";
-import { type EfficientNet, isEfficientNet, type Model } from "./directory.js";
+import { type EfficientNet, isEfficientNet, type Model } from "./model.js";
 
 /**
  * The mean of models of one architecture: of every parameter and running statistic (stochastic weight averaging, arXiv 1803.05407,

@@ -4,7 +4,7 @@ import { DataError } from "../errors.js";
 import { elements, withValues } from "../onnx/index.js";
 import type { TensorPlace } from "../weights/index.js";
 import { parameterCount } from "./cost.js";
-import { type Model, modelFile } from "./directory.js";
+import { type Model, modelFile } from "./model.js";
 import { isOnnxNetwork } from "./onnx-network.js";
 
 /**

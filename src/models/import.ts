@@ -1,11 +1,11 @@
 import { DataError, RequestError } from "../errors.js";
 import { type Shape, sameShape, showShape } from "../onnx/index.js";
 import { type HubWeights, type Tensor, transposed, type WeightSource } from "../weights/index.js";
-import type { EfficientNet, InputSpec } from "./directory.js";
-import { defaultInput } from "./directory.js";
+import type { InputSpec } from "./directory.js";
 import type { Architecture } from "./family.js";
 import { IMAGENET_IDS } from "./imagenet.js";
 import { initialTensor, parametersOf } from "./initialize.js";
+import { defaultInput, type EfficientNet } from "./model.js";
 import { type Place, placesOf, type SchemeName, schemeOf } from "./names.js";
 
 export interface ImportOptions {

@@ -1,8 +1,7 @@
 import { DataError, RequestError, ShapeError } from "../errors.js";
 import { ARRAYS, elements, type Graph, GraphBuilder, nodesFor } from "../onnx/index.js";
-import { mapped, type Program, packed } from "../runtime/index.js";
-import type { Model } from "./directory.js";
 import { efficientnet } from "./efficientnet.js";
+import type { Model } from "./model.js";
 import { isOnnxNetwork, onnxPixelGraph } from "./onnx-network.js";
 import { normalized, type Size } from "./preprocess.js";
 
@@ -57,14 +56,6 @@ export function usualBatch(model: Pick<Model, "arch" | "classes" | "input">, res
     node.outputs.map(({ type, shape }) => (elements(shape) * ARRAYS[type].BYTES_PER_ELEMENT) / batch),
   );
   return Math.min(USUAL_BATCH, Math.max(1, Math.floor(LARGEST_VALUE / sizes.reduce((a, b) => Math.max(a, b), 1))));
-}
-
-/** The same as a program for a session, with the model's weights. */
-export const inferenceProgram = (model: Model, size: Size): Program => withWeights(inferenceGraph(model, size), model);
-
-/** A graph as a program with a model's weights: from their file where they are still unread, else from memory. */
-export function withWeights(graph: Graph, model: Model): Program {
-  return mapped(graph, ({ name }) => model.tensors.get(name)!.place ?? null) ?? packed(graph, weightsOf(model));
 }
 
 /** The values of a model's parameters. */

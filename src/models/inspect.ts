@@ -2,8 +2,8 @@ import { FixresError } from "../errors.js";
 import { elements, parametersFor } from "../onnx/index.js";
 import { type Anatomy, anatomyOf } from "./anatomy.js";
 import { multiplyAdds } from "./cost.js";
-import type { Model } from "./directory.js";
 import { inferenceGraph } from "./inference.js";
+import type { Model } from "./model.js";
 import { isOnnxNetwork, type OnnxInput } from "./onnx-network.js";
 import { type InsideNormalization, insideNormalization } from "./onnx-spec.js";
 

@@ -14,7 +14,7 @@ import {
   withoutPrelude,
 } from "../onnx/index.js";
 import type { Tensor } from "../weights/index.js";
-import { type OnnxNetwork, onnxGraph, onnxNetwork } from "./onnx-network.js";
+import { type OnnxNetwork, onnxGraph, onnxNetwork, ownResolution } from "./onnx-network.js";
 
 /** A classifier as it lies in an ONNX file. */
 export interface OnnxContent {
@@ -23,12 +23,6 @@ export interface OnnxContent {
   readonly tensors: ReadonlyMap<string, Tensor>;
   readonly metadata: Readonly<Record<string, string>>;
 }
-
-/** Height and width at which a graph is looked at whose file leaves them open, px. */
-const USUAL_RESOLUTION = 224;
-
-/** The resolution that a network's file has, or the usual one. */
-export const ownResolution = ({ input }: OnnxNetwork): number => input.resolution ?? USUAL_RESOLUTION;
 
 /**
  * Reads a classifier from an ONNX file, and what it keeps in files beside it.

@@ -35,6 +35,12 @@ export interface OnnxInput {
   readonly batch: number | null;
 }
 
+/** Height and width at which a graph is looked at whose file leaves them open, px. */
+const USUAL_RESOLUTION = 224;
+
+/** The resolution that a network's file has, or the usual one. */
+export const ownResolution = ({ input }: OnnxNetwork): number => input.resolution ?? USUAL_RESOLUTION;
+
 /** True for a network that is an ONNX file rather than one of the family. */
 export const isOnnxNetwork = (arch: object): arch is OnnxNetwork => "file" in arch;
 

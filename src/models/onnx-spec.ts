@@ -3,8 +3,7 @@ import { constantData, type Node, nodesFor, type Value } from "../onnx/index.js"
 import type { Tensor } from "../weights/index.js";
 import type { InputSpec, Provenance } from "./directory.js";
 import { IMAGENET_IDS } from "./imagenet.js";
-import { ownResolution } from "./onnx-file.js";
-import { type OnnxNetwork, onnxGraph, onnxPixelGraph } from "./onnx-network.js";
+import { type OnnxNetwork, onnxGraph, onnxPixelGraph, ownResolution } from "./onnx-network.js";
 import { IMAGENET_NORMALIZATION, type Normalization } from "./preprocess.js";
 
 /** What a model is beside its network and weights. */

@@ -9,8 +9,9 @@ import type { Program, Session } from "./session.js";
 import { openThreadSession } from "./thread.js";
 
 export { DEVICES, type Device, type SessionOptions } from "./options.js";
+export { packed } from "./packed.js";
 export { openPool, type Pool } from "./pool.js";
-export { type FilePlace, mapped, packed } from "./program.js";
+export { type FilePlace, mapped } from "./program.js";
 export type { ExternalFile, Program, Session, Tensors } from "./session.js";
 export { runEach } from "./stream.js";
 export { ENGINE_VERSION } from "./version.js";

@@ -21,6 +21,17 @@ const RunConfig = z.strictObject({
     interpolation: z.string().optional(),
     exifOrientation: z.boolean().optional(),
   }),
+  /** Of Noisy Student: who teaches whom, on which pictures besides. */
+  student: z
+    .strictObject({
+      teacher: z.string().optional(),
+      labelFile: z.string().optional(),
+      unlabelled: z.string(),
+      rounds: z.number().int().min(1),
+      /** Architectures of the rounds where they are not `model`; the last goes on. */
+      students: z.array(z.string()),
+    })
+    .optional(),
   options: TrainOptions,
 });
 export type RunConfig = z.infer<typeof RunConfig>;

@@ -44,5 +44,33 @@ export { sourceHash } from "./rundir.js";
 export { checkSchedule, learningRateAt, SCHEDULES, type Schedule, type ScheduleName } from "./schedule.js";
 export { isOver, type Placed, placed } from "./standing.js";
 export { initialState, isKept, STAT_DECAY, type StepGraph, type StepOptions, slotName, stepGraph } from "./step.js";
+export {
+  BALANCES,
+  type Choice,
+  choose,
+  contentsOfSource,
+  joinLabels,
+  type LabelFile,
+  type LabelIntoOptions,
+  type LabelledBatch,
+  type Lesson,
+  labelInto,
+  labelled,
+  lessonOf,
+  openLabels,
+  PSEUDO_LABELS,
+  type PseudoLabel,
+  type Range,
+  type RoundResult,
+  type RoundsOptions,
+  type RoundsResult,
+  readColumns,
+  readProbabilities,
+  rowsOfStep,
+  type Taught,
+  type TrainingData,
+  taughtBy,
+  trainStudents,
+} from "./student/index.js";
 export { type TrainingStepOptions, trainingStep } from "./training-step.js";
 export { forClasses } from "./transfer.js";

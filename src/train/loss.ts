@@ -12,13 +12,16 @@ export interface LossOptions {
   readonly mix?: Mix;
   /** A factor a class, [classes]; 1 for all unless given. */
   readonly classWeights?: readonly number[];
+  /** Distributions that the pictures are to be given, float32 [N, classes], in place of labels, `mix` and smoothing. */
+  readonly targets?: Value;
 }
 
 /**
  * Mean cross-entropy with label smoothing: targets are (1 - s) at the label plus s / classes everywhere
  * (arXiv 1512.00567, section 7). With a second label they are λ of the one's and 1 - λ of the other's. Class weights w multiply
  * the targets of their class, -Σ w t log p, and the mean stays that over pictures, as PyTorch has it for targets that are
- * probabilities.
+ * probabilities. Where `targets` are given the loss is -1/N Σ Σ t log p by these, over all pictures alike: with B labelled and U
+ * pseudo-labelled ones it is 1/(B + U) (Σ_B ℓ + Σ_U ℓ) (arXiv 1911.04252, section 3.1).
  * @param logits - float32 [N, classes]  @param labels - int32 [N]  @param smoothing - s, in [0, 1)
  * @returns a scalar
  */
@@ -39,11 +42,14 @@ export function logLikelihoods(
   logits: Value,
   labels: Value,
   smoothing: number,
-  { mix, classWeights }: LossOptions = {},
+  { mix, classWeights, targets }: LossOptions = {},
 ): Value {
   const classes = logits.shape[1]!;
-  const hard = mix === undefined ? oneHot(b, labels, classes) : mixed(b, labels, mix, classes);
-  const smooth = b.add(b.scale(hard, 1 - smoothing), b.scalar(smoothing / classes));
+  const smoothed = (): Value => {
+    const hard = mix === undefined ? oneHot(b, labels, classes) : mixed(b, labels, mix, classes);
+    return b.add(b.scale(hard, 1 - smoothing), b.scalar(smoothing / classes));
+  };
+  const smooth = targets ?? smoothed();
   const target = classWeights === undefined ? smooth : b.mul(smooth, perClass(b, classWeights));
   return b.reduceSum(b.mul(target, b.logSoftmax(logits)), { axes: [1] });
 }

@@ -5,6 +5,8 @@ import { OPTIMIZERS, type Optimizer, optimizer } from "./optimizers.js";
 import { checkPictures } from "./pictures.js";
 import { checkSchedule, SCHEDULES } from "./schedule.js";
 import { STAT_DECAY } from "./step.js";
+import { BALANCES } from "./student/choose.js";
+import { PSEUDO_LABELS } from "./student/options.js";
 
 /** Metrics of the validation that can choose epochs. */
 export const METRICS = ["top1", "top5", "loss"] as const;
@@ -85,6 +87,16 @@ export const TrainOptions = z.strictObject({
   mixProbability: z.number().default(1),
   /** Probability of CutMix where both are. */
   mixSwitch: z.number().default(0.5),
+  /** Noisy Student: pictures that a teacher labelled, for each labelled one of a batch; none if 0, and the next four then say nothing. */
+  unlabelledRatio: z.number().min(0).max(1000).default(0),
+  /** A picture's likeliest class must have a probability above it. */
+  threshold: z.number().min(0).lt(1).default(0.3),
+  /** What the student is to give: the teacher's probabilities, or its likeliest class. */
+  pseudoLabels: z.enum(PSEUDO_LABELS).default("soft"),
+  /** How classes get as many pictures as one another: by dropping the least confident, repeating, both, or not at all. */
+  balance: z.enum(BALANCES).default("both"),
+  /** How many that is; the mean of those that passed if 0. */
+  perClass: z.number().int().min(0).default(0),
 });
 export type TrainOptions = z.infer<typeof TrainOptions>;
 

@@ -1,6 +1,7 @@
 import {
   assertMix,
   type Batch,
+  type MixedBatch,
   type MixOptions,
   mixBatch,
   random,
@@ -51,18 +52,20 @@ export function checkPictures(options: TrainOptions): void {
   assertMix(isMixed(options) ? mixing(options) : { ...mixing(options), mixup: 1 });
 }
 
+/** What a step is fed, by the names of its inputs. */
+export type Feeds = Readonly<Record<string, Uint8Array | Int32Array | Float32Array>>;
+
+/** The batch, mixed: a function of seed, epoch and place alone. */
+export const mixed = (batch: Batch, options: TrainOptions, epoch: number): MixedBatch =>
+  mixBatch(batch, mixing(options), random(options.seed, "mix", epoch, batch.end));
+
 /**
- * What a step is fed of a batch. Where it is mixed, a function of seed, epoch and place alone, `labels` are those with the larger share of
+ * What a step is fed of a batch. Where it is mixed `labels` are those with the larger share of
  * each picture, so that the correct ones are counted by them; a loss of two labels is the same either way round.
  */
-export function batchFeeds(
-  batch: Batch,
-  options: TrainOptions,
-  epoch: number,
-): Readonly<Record<string, Uint8Array | Int32Array | Float32Array>> {
+export function batchFeeds(batch: Batch, options: TrainOptions, epoch: number): Feeds {
   if (!isMixed(options)) return { pixels: batch.pixels, labels: batch.labels };
-  const stream = random(options.seed, "mix", epoch, batch.end);
-  const { pixels, labels, otherLabels, lambda } = mixBatch(batch, mixing(options), stream);
+  const { pixels, labels, otherLabels, lambda } = mixed(batch, options, epoch);
   const larger = (i: number): boolean => lambda[i]! >= 0.5;
   return {
     pixels,

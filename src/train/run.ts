@@ -1,12 +1,4 @@
-import {
-  type Batch,
-  loadBatches,
-  openPictureCache,
-  type PictureCache,
-  type Splits,
-  sampledOrder,
-  type TestPreprocessing,
-} from "../data/index.js";
+import { type Batch, loadBatches, openPictureCache, type PictureCache, type TestPreprocessing } from "../data/index.js";
 import { NotFiniteError } from "../errors.js";
 import { type Evaluation, evaluate } from "../evaluate/index.js";
 import { percent } from "../format.js";
@@ -20,12 +12,13 @@ import { checkFinite, checkLoss, diverged } from "./finite.js";
 import { stepsPerEpoch } from "./length.js";
 import { noiseFeeds } from "./noise.js";
 import { checkTrainOptions, optimizerOf, type TrainOptions } from "./options.js";
-import { batchFeeds, isMixed, trainingPictures } from "./pictures.js";
+import { isMixed, trainingPictures } from "./pictures.js";
 import { resolutionAt } from "./progressive.js";
 import { openRun, type RunDirectory, type RunFile, sourceHash } from "./rundir.js";
 import { learningRateAt } from "./schedule.js";
 import { isOver, placed } from "./standing.js";
 import { initialState, type StepGraph } from "./step.js";
+import { type Lesson, lessonOf, type TrainingData } from "./student/lesson.js";
 import { trainedModel } from "./trained-model.js";
 import { trainingStep } from "./training-step.js";
 
@@ -79,13 +72,14 @@ export interface TrainResult {
  */
 export async function train(
   model: EfficientNet,
-  data: Splits,
+  data: TrainingData,
   options: TrainOptions,
   test: TestPreprocessing,
   surroundings: TrainSurroundings,
 ): Promise<TrainResult> {
   const resolved = checkTrainOptions(options);
   const steps = stepsPerEpoch(data.train, resolved);
+  const lesson = lessonOf(data, resolved);
   const { arch, classes, provenance } = model;
   const file: RunFile = {
     format: "fixres-run-1",
@@ -98,10 +92,11 @@ export async function train(
     data: sourceHash(data.train),
     val: sourceHash(data.val),
     test: { ...test },
+    taught: data.taught?.fingerprint ?? "",
     options: resolved,
   };
   const directory = await openRun(surroundings.directory, file, surroundings.config);
-  const run = new Run(model, data, resolved, test, surroundings, directory, steps);
+  const run = new Run(model, data, resolved, test, surroundings, directory, steps, lesson);
   try {
     return await run.complete();
   } finally {
@@ -123,12 +118,13 @@ class Run {
 
   constructor(
     private readonly model: EfficientNet,
-    private readonly data: Splits,
+    private readonly data: TrainingData,
     private readonly options: TrainOptions,
     private readonly test: TestPreprocessing,
     private readonly surroundings: TrainSurroundings,
     private readonly directory: RunDirectory,
     private readonly steps: number,
+    private readonly lesson: Lesson,
   ) {
     const { progress = silent, cacheBytes = 2 ** 30 } = surroundings;
     this.cache = openPictureCache(cacheBytes);
@@ -205,25 +201,26 @@ class Run {
   }
 
   private async trainEpoch(): Promise<void> {
-    const { batchSize, epochs, seed, onBadImage, sampling } = this.options;
+    const { epochs, seed, onBadImage } = this.options;
+    const { source, rows, order } = this.lesson;
     const { signal, checkpointSeconds = 60 } = this.surroundings;
     const { epoch } = this.state;
-    const total = this.steps * batchSize;
-    const done = this.state.stepInEpoch * batchSize;
+    const total = this.steps * rows;
+    const done = this.state.stepInEpoch * rows;
     const task = this.progress.start(`epoch ${epoch + 1}/${epochs}`, total, "pictures", done);
     let saved = performance.now();
     try {
-      const batches = loadBatches(this.data.train, {
+      const batches = loadBatches(source, {
         transform: trainingPictures(this.options, {
           resolution: this.resolution,
           normalization: this.model.input,
           exifOrientation: this.test.exifOrientation,
         }),
-        batchSize,
+        batchSize: rows,
         seed,
         epoch,
         shuffle: true,
-        order: sampledOrder(this.data.train, sampling, { seed, epoch }),
+        order: order(epoch),
         start: this.state.position,
         dropLast: true,
         onBadImage,
@@ -232,7 +229,7 @@ class Run {
       });
       for await (const batch of batches) {
         await this.trainStep(batch);
-        task.advance(batchSize, `loss ${(this.state.lossSum / this.state.pictures).toFixed(3)}`);
+        task.advance(rows, `loss ${(this.state.lossSum / this.state.pictures).toFixed(3)}`);
         if (performance.now() - saved > checkpointSeconds * 1000) {
           await this.save();
           saved = performance.now();
@@ -249,11 +246,12 @@ class Run {
 
   private async trainStep(batch: Batch): Promise<void> {
     const { state, options } = this;
+    const { rows } = this.lesson;
     const started = performance.now();
     const step = state.step + 1;
     const learningRate = this.learningRate();
     const { loss, correct } = await this.session!.run({
-      ...batchFeeds(batch, options, state.epoch),
+      ...this.lesson.feeds(batch, state.epoch),
       ...this.step!.scalars(step, learningRate),
       ...noiseFeeds(this.step!.noise, options.seed, step),
     });
@@ -264,12 +262,12 @@ class Run {
       step,
       stepInEpoch: state.stepInEpoch + 1,
       position: batch.end,
-      pictures: state.pictures + options.batchSize,
-      lossSum: state.lossSum + value * options.batchSize,
+      pictures: state.pictures + rows,
+      lossSum: state.lossSum + value * rows,
       correctSum: state.correctSum + Number(correct![0]),
       badPictures: state.badPictures + batch.bad.length,
     };
-    this.trainedPictures += options.batchSize;
+    this.trainedPictures += rows;
     this.trainingMs += performance.now() - started;
     const metricsBytes = await this.directory.metrics.log({
       kind: "step",
@@ -293,7 +291,7 @@ class Run {
     const epoch = state.epoch + 1;
     const tensors = await this.session!.getState();
     checkFinite(tensors, state.step, this.learningRate(1));
-    const training = { source: this.data.train, options, test: this.test };
+    const training = { source: this.data.train, options, test: this.test, taught: this.data.taught };
     const trained = trainedModel(this.model, tensors, epoch, training);
     const { top1, top5, loss, n, ci95 } = await this.validated(trained, epoch);
     const result: EpochResult = {

@@ -24,6 +24,8 @@ const RunFile = z.strictObject({
   /** The same hash of the validation pictures, and how those are shown: epochs are compared by both. */
   val: z.string(),
   test: z.record(z.string(), z.unknown()),
+  /** A hash of the pictures that a teacher labelled, and of its labels; empty where there are none. */
+  taught: z.string().default(""),
   options: TrainOptions,
 });
 export type RunFile = z.infer<typeof RunFile>;

@@ -75,7 +75,16 @@ export function stepGraph(
   weights: (parameter: string) => TypedArray,
   options: StepOptions,
 ): StepGraph {
-  const { optimizer, labelSmoothing, trainable, statDecay = STAT_DECAY, mix, accumulate = 1, average } = options;
+  const {
+    optimizer,
+    labelSmoothing,
+    trainable,
+    statDecay = STAT_DECAY,
+    mix,
+    targets,
+    accumulate = 1,
+    average,
+  } = options;
   const loss = crossEntropy(b, network.logits, labels, labelSmoothing, options);
   const parameters = parametersFor([loss]);
   const statistics = runningStatistics(b, network.statistics, statDecay);
@@ -98,7 +107,7 @@ export function stepGraph(
   const graph = withoutExpands({
     name: "training step",
     inputs: [
-      ...[...inputs, labels, ...(mix ? [mix.otherLabels, mix.share] : [])],
+      ...[...inputs, labels, ...(mix ? [mix.otherLabels, mix.share] : []), ...(targets ? [targets] : [])],
       ...[...network.noise.map(({ input }) => input), ...Object.values(scalars)],
       ...[...next.keys()].filter(({ source }) => source.kind === "input"),
     ],

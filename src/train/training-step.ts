@@ -3,6 +3,7 @@ import { GraphBuilder } from "../onnx/index.js";
 import { frozenParts, layerFactor, partOfNetwork } from "./groups.js";
 import { optimizerOf, type TrainOptions } from "./options.js";
 import { type StepGraph, stepGraph } from "./step.js";
+import { rowsOfStep } from "./student/options.js";
 
 /** What a step depends on besides the run's options. */
 export interface TrainingStepOptions {
@@ -16,14 +17,19 @@ export interface TrainingStepOptions {
   readonly classWeights?: readonly number[];
 }
 
-/** The step graph of a model at a resolution, from pixels as bytes. */
+/**
+ * The step graph of a model at a resolution, from pixels as bytes. Of a student (`unlabelledRatio`) it takes `targets` too, float32
+ * [rows, classes], for labelled pictures and others alike.
+ */
 export function trainingStep(
   { arch, classes, input, tensors }: Pick<EfficientNet, "arch" | "classes" | "input" | "tensors">,
   options: TrainOptions,
   { batchNorm = "operator", resolution = options.resolution, mixed = false, classWeights }: TrainingStepOptions = {},
 ): StepGraph {
   const b = new GraphBuilder();
-  const { batchSize, dropout, dropPath, labelSmoothing, statDecay, accumulate } = options;
+  const batchSize = rowsOfStep(options);
+  const taught = batchSize > options.batchSize;
+  const { dropout, dropPath, labelSmoothing, statDecay, accumulate } = options;
   const pixels = b.input("pixels", "uint8", [batchSize, resolution, resolution, 3]);
   const labels = b.input("labels", "int32", [batchSize]);
   const frozen = frozenParts(arch, options.freeze);
@@ -49,12 +55,15 @@ export function trainingStep(
     rateFactor: layerFactor(arch, options.layerDecay),
     clipNorm: options.clipNorm === 0 ? undefined : options.clipNorm,
     average: options.averageDecay === 0 ? undefined : { decay: options.averageDecay },
-    mix: mixed
-      ? {
-          otherLabels: b.input("otherLabels", "int32", [batchSize]),
-          share: b.input("share", "float32", [batchSize]),
-        }
-      : undefined,
+    // Where a teacher has labelled pictures, their distributions are mixed before they come here.
+    targets: taught ? b.input("targets", "float32", [batchSize, classes.length]) : undefined,
+    mix:
+      mixed && !taught
+        ? {
+            otherLabels: b.input("otherLabels", "int32", [batchSize]),
+            share: b.input("share", "float32", [batchSize]),
+          }
+        : undefined,
     classWeights,
   });
 }

@@ -1,4 +1,4 @@
-import { type EfficientNet, expectedClasses, initialTensor, parametersOf } from "../models/index.js";
+import { type EfficientNet, expectedClasses, initialTensor, parametersOf } from "../models/pure.js";
 
 /**
  * A model for other classes: all is kept but the classifier, which is made anew by the reference initialisation.

@@ -10,6 +10,12 @@ export interface Description {
   readonly preprocessing: TestPreprocessing;
 }
 
+/** What stands in an export's metadata, as far as it has been looked at. */
+export interface ExportContent extends Description {
+  /** All of it. */
+  readonly content: Readonly<Record<string, unknown>>;
+}
+
 /**
  * Reads the class names and the preprocessing from an export.
  * @param name - what messages call the file
@@ -22,6 +28,12 @@ export function describe(model: Uint8Array, name: string): Description {
       `model "${name}" was not exported by fixres (its metadata lack "${EXPORT_KEY}"); other ONNX files cannot be taken.`,
     );
   }
+  const { classes, preprocessing } = contentOf(text, name);
+  return { classes, preprocessing };
+}
+
+/** What metadata say. @param text - JSON, under `EXPORT_KEY`  @throws {DataError} where that is not what `fixres export` writes */
+export function contentOf(text: string, name: string): ExportContent {
   const fault = (what: string) => new DataError(`metadata of model "${name}": ${what}; export it again.`);
   let content: unknown;
   try {
@@ -40,8 +52,9 @@ export function describe(model: Uint8Array, name: string): Description {
   const given = Object.entries(parts).filter(
     ([key, value]) => value !== undefined && (key !== "mean" || cropMode === "border"),
   );
-  return { classes, preprocessing: Object.fromEntries(given) as unknown as TestPreprocessing };
+  const preprocessing = Object.fromEntries(given) as unknown as TestPreprocessing;
+  return { classes, preprocessing, content: record(content) };
 }
 
-const record = (value: unknown): Readonly<Record<string, unknown>> =>
+export const record = (value: unknown): Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};

@@ -1,3 +1,4 @@
+import type { InferenceSession } from "onnxruntime-web/wasm";
 import { DataError, FailedError, RequestError, reason } from "../errors.js";
 
 /** Where a browser can compute: ONNX Runtime's execution providers by their names. */
@@ -35,30 +36,53 @@ const BUILDS = {
 } as const;
 
 /**
+ * ONNX Runtime's build for a device.
+ * @throws {RequestError} where an option or the device cannot be
+ */
+async function buildFor({ device = "wasm", wasmPaths, threads }: WebSessionOptions) {
+  if (!WEB_DEVICES.includes(device))
+    throw new RequestError(`device "${device}" is unknown; choose one of ${WEB_DEVICES.join(", ")}.`);
+  if (threads !== undefined && (!Number.isInteger(threads) || threads < 1))
+    throw new RequestError(`threads is ${threads}; give a whole number of 1 or more, or leave it out.`);
+  if (device === "webgpu") await checkGpu();
+  const { env, InferenceSession: Session, Tensor } = await BUILDS[device]();
+  if (wasmPaths !== undefined) env.wasm.wasmPaths = wasmPaths;
+  if (threads !== undefined) env.wasm.numThreads = threads;
+  return { device, Session, Tensor };
+}
+
+/**
+ * Opens a graph with its weights.
+ * @param name - what messages call it  @param more - further options of ONNX Runtime's
+ * @throws {RequestError} where an option or the device cannot be
+ * @throws {FailedError} where ONNX Runtime cannot open it
+ */
+export async function openEngine(
+  model: Uint8Array,
+  name: string,
+  options: WebSessionOptions,
+  more: InferenceSession.SessionOptions = {},
+) {
+  const { device, Session, Tensor } = await buildFor(options);
+  const session = await inTurn(() => Session.create(model, { ...more, executionProviders: [device] })).catch(
+    (error) => {
+      // Its own words name neither file nor cure.
+      const hint = reason(error).includes("no available backend") ? " Are its .wasm files where wasmPaths says?" : "";
+      throw new FailedError(`ONNX Runtime could not open model "${name}" on ${device}: ${reason(error)}.${hint}`);
+    },
+  );
+  return { session, Tensor };
+}
+
+/**
  * Opens an ONNX file of one uint8 input and one float32 output.
  * @param name - what messages call the file
  * @throws {RequestError} where an option or the device cannot be
  * @throws {DataError} where input or output are not those of an export
  * @throws {FailedError} where ONNX Runtime cannot open it
  */
-export async function openWebSession(
-  model: Uint8Array,
-  name: string,
-  { device = "wasm", wasmPaths, threads }: WebSessionOptions,
-): Promise<WebSession> {
-  if (!WEB_DEVICES.includes(device))
-    throw new RequestError(`device "${device}" is unknown; choose one of ${WEB_DEVICES.join(", ")}.`);
-  if (threads !== undefined && (!Number.isInteger(threads) || threads < 1))
-    throw new RequestError(`threads is ${threads}; give a whole number of 1 or more, or leave it out.`);
-  if (device === "webgpu") await checkGpu();
-  const { env, InferenceSession: Session, Tensor: Pixels } = await BUILDS[device]();
-  if (wasmPaths !== undefined) env.wasm.wasmPaths = wasmPaths;
-  if (threads !== undefined) env.wasm.numThreads = threads;
-  const session = await inTurn(() => Session.create(model, { executionProviders: [device] })).catch((error) => {
-    // Its own words name neither file nor cure.
-    const hint = reason(error).includes("no available backend") ? " Are its .wasm files where wasmPaths says?" : "";
-    throw new FailedError(`ONNX Runtime could not open model "${name}" on ${device}: ${reason(error)}.${hint}`);
-  });
+export async function openWebSession(model: Uint8Array, name: string, options: WebSessionOptions): Promise<WebSession> {
+  const { session, Tensor: Pixels } = await openEngine(model, name, options);
   const dispose = (): Promise<void> => inTurn(() => session.release());
   const [input] = session.inputMetadata;
   const [output] = session.outputMetadata;
@@ -85,7 +109,7 @@ async function checkGpu(): Promise<void> {
 let last: Promise<unknown> = Promise.resolve();
 
 /** One after the other: ONNX Runtime's WebGPU build cannot begin a call while another one waits for the GPU. */
-function inTurn<T>(call: () => Promise<T>): Promise<T> {
+export function inTurn<T>(call: () => Promise<T>): Promise<T> {
   const turn = last.then(call);
   last = turn.then(
     () => {},

@@ -25,6 +25,7 @@ export const openBrowser = ({ webgpu = false } = {}): Promise<Browser> =>
 
 const TYPES: Readonly<Record<string, string>> = {
   ".html": "text/html",
+  ".css": "text/css",
   ".js": "text/javascript",
   ".mjs": "text/javascript",
   ".wasm": "application/wasm",
@@ -88,14 +89,19 @@ export async function bundlePage(outDir: string): Promise<void> {
     configFile: false,
     logLevel: "error",
     // An application finds the package under node_modules.
-    resolve: { alias: { "fixres/web": join(ROOT, "dist", "web", "index.js") } },
+    resolve: {
+      alias: [
+        { find: /^fixres\/web\/tune$/, replacement: join(ROOT, "dist", "web", "tune.js") },
+        { find: /^fixres\/web$/, replacement: join(ROOT, "dist", "web", "index.js") },
+      ],
+    },
     worker: { format: "es" },
     build: { outDir, target: "esnext", rollupOptions: { input: join(ROOT, "test", "web", "page.html") } },
   });
 }
 
 /** Our own code as it reaches a page, minified; ONNX Runtime is left out. Fails where anything else is imported. */
-export async function bundleOwn(): Promise<string> {
+export async function bundleOwn(entry: "index" | "tune" = "index"): Promise<string> {
   const outcome = await build({
     root: ROOT,
     configFile: false,
@@ -104,7 +110,7 @@ export async function bundleOwn(): Promise<string> {
       write: false,
       target: "es2022",
       minify: false,
-      lib: { entry: join(ROOT, "dist", "web", "index.js"), formats: ["es"] },
+      lib: { entry: join(ROOT, "dist", "web", `${entry}.js`), formats: ["es"] },
       rollupOptions: { external: /^onnxruntime-web/ },
     },
   });

@@ -1,5 +1,6 @@
 /** What the tests use in a page: the entry, and the parts behind it that show pixels. */
 import { loadClassifier } from "fixres/web";
+import { evaluateClassifier, modelOf, tuneClassifier } from "fixres/web/tune";
 import { testTransform } from "../../src/pixels/index.js";
 import { type PictureSource, readPicture } from "../../src/web/picture.js";
 
@@ -18,6 +19,9 @@ async function difference(bytes: Uint8Array, expected: string): Promise<{ larges
 
 const page = {
   loadClassifier,
+  modelOf,
+  tuneClassifier,
+  evaluateClassifier,
   readPicture,
   testTransform,
   difference,

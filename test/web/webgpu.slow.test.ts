@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { exportOnnx } from "../../src/export/index.js";
 import { pattern } from "../../src/pictures.testing.js";
+import { examplePictures, shippedModels } from "./examples.js";
 import { nodeLogits, nodePixels, relativeDifference, uneven } from "./exports.js";
 import { type OpenedPage, openPage } from "./open.js";
 
@@ -47,3 +48,26 @@ it.each([
   },
   120_000,
 );
+
+it("tunes on WebGPU as on wasm", async () => {
+  const { base } = await shippedModels();
+  opened.server.files.set("/base.onnx", exportOnnx(base));
+  for (const [i, { file }] of (await examplePictures(base.classes, 2)).entries())
+    opened.server.files.set(`/pictures/${i}.png`, file);
+  const [gpu, wasm] = await opened.page.evaluate(async (classes) => {
+    const model = fixres.modelOf(new Uint8Array(await (await fetch("/base.onnx")).arrayBuffer()), "base.onnx");
+    const pictures = classes.flatMap((name, k) =>
+      [0, 1].map((i) => ({ source: `/pictures/${2 * k + i}.png`, class: name })),
+    );
+    const losses: (readonly number[])[] = [];
+    for (const device of ["webgpu", "wasm"] as const)
+      losses.push(
+        (await fixres.tuneClassifier(model, pictures, { device, resolution: 40, epochs: 3, batchSize: 10, holdout: 0 }))
+          .losses,
+      );
+    return losses;
+  }, base.classes as string[]);
+  expect(gpu).toHaveLength(3);
+  for (const [epoch, loss] of gpu!.entries()) expect(loss).toBeCloseTo(wasm![epoch]!, 3);
+  expect(gpu!.at(-1)!).toBeLessThan(gpu![0]!);
+}, 240_000);

@@ -105,7 +105,7 @@ export function dataFingerprint(
 }
 
 /** What differs between two heads as `name was then, is now`; how model and data were called does not count. */
-export function headDifferences(then: RecordHead, now: RecordHead): string[] {
+export function headDifferences<Head extends Pick<RecordHead, "model" | "data">>(then: Head, now: Head): string[] {
   const flat = (value: object, prefix = ""): [string, string][] =>
     Object.entries(value).flatMap(([key, inner]: [string, unknown]) =>
       typeof inner === "object" && inner !== null && !Array.isArray(inner)

@@ -4,7 +4,8 @@
  *
  * @module
  */
-export { dataFingerprint, headDifferences, type RecordHead, recordHead } from "./head.js";
+export { dataFingerprint, headDifferences, RecordHead, recordHead } from "./head.js";
 export { readRows, writeRows } from "./parquet.js";
 export { type EvaluationRecord, evaluateInto, evaluateRecord, isRecord, readRecord, saveRecord } from "./record.js";
 export type { Row } from "./rows.js";
+export { openTable, type Table, type TableForm, writeTable } from "./table.js";

@@ -1,12 +1,8 @@
-import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
-import { type BasicType, ByteWriter, type ColumnSource, ParquetWriter, schemaFromColumnData } from "hyparquet-writer";
+import { type BasicType, type ColumnSource, schemaFromColumnData } from "hyparquet-writer";
 import { z } from "zod";
-import { DataError, reason } from "../../errors.js";
-import { openAside, openFile } from "../../files.js";
+import { DataError } from "../../errors.js";
 import type { Row } from "./rows.js";
-
-/** Rows that are written, and read, at a time: what memory they take does not grow with their number. */
-const ROW_GROUP = 10_000;
+import { openTable, ROW_GROUP, writeTable } from "./table.js";
 
 /** The columns of rows with so many likeliest classes; `top1` and `probability1` are those of the likeliest. */
 function columns(rows: readonly Row[], kept: number): ColumnSource[] {
@@ -30,44 +26,21 @@ function columns(rows: readonly Row[], kept: number): ColumnSource[] {
  * Writes rows as a Parquet file; the same rows give the same bytes.
  * @param kept - likeliest classes of each row  @param metadata - what stands in the file's metadata
  */
-export async function writeRows(
+export const writeRows = (
   path: string,
   batches: AsyncIterable<readonly Row[]>,
   kept: number,
   metadata: Readonly<Record<string, string>>,
-): Promise<void> {
-  const file = await openAside(path);
-  try {
-    const buffer = new ByteWriter();
-    const flush = async (): Promise<void> => {
-      await file.write(buffer.getBytes());
-      buffer.index = 0;
-    };
-    const writer = new ParquetWriter({
-      writer: buffer,
+): Promise<void> =>
+  writeTable(
+    path,
+    {
       schema: schemaFromColumnData({ columnData: columns([], kept) }),
-      kvMetadata: Object.entries(metadata).map(([key, value]) => ({ key, value })),
-      createdBy: "fixres",
-    });
-    let waiting: Row[] = [];
-    const write = async (rows: readonly Row[]): Promise<void> => {
-      await writer.write({ columnData: columns(rows, kept), rowGroupSize: ROW_GROUP });
-      await flush();
-    };
-    for await (const rows of batches) {
-      waiting.push(...rows);
-      if (waiting.length < ROW_GROUP) continue;
-      await write(waiting.slice(0, ROW_GROUP));
-      waiting = waiting.slice(ROW_GROUP);
-    }
-    if (waiting.length > 0) await write(waiting);
-    await writer.finish();
-    await flush();
-    await file.commit();
-  } finally {
-    await file.discard();
-  }
-}
+      columns: (rows) => columns(rows, kept),
+    },
+    batches,
+    metadata,
+  );
 
 const RowFile = z.looseObject({
   id: z.string(),
@@ -82,21 +55,11 @@ const RowFile = z.looseObject({
  * @throws {DataError} where the file is missing, damaged or holds something else
  */
 export async function* readRows(path: string): AsyncGenerator<Row[]> {
-  // Says what is wrong where there is no such file.
-  await (await openFile(path, "rows of a record")).close();
-  const attempt = <T>(work: Promise<T>): Promise<T> =>
-    work.catch((error: unknown) => {
-      throw new DataError(`"${path}" cannot be read as rows of a record: ${reason(error)}. Evaluate again.`);
-    });
-  const file = await attempt(asyncBufferFromFile(path));
-  const metadata: FileMetaData = await attempt(parquetMetadataAsync(file));
-  const total = Number(metadata.num_rows);
-  for (let rowStart = 0; rowStart < total; rowStart += ROW_GROUP) {
-    const rowEnd = Math.min(total, rowStart + ROW_GROUP);
-    const objects = await attempt(parquetReadObjects({ file, metadata, rowStart, rowEnd }));
-    if (objects.length !== rowEnd - rowStart)
-      throw new DataError(`"${path}" holds fewer rows than the ${total} that it claims; evaluate again.`);
-    yield objects.map((object, i) => rowOf(object, `"${path}", row ${rowStart + i}`));
+  const table = await openTable(path, { what: "rows of a record", remedy: "evaluate again" });
+  let start = 0;
+  for await (const objects of table.read()) {
+    yield objects.map((object, i) => rowOf(object, `"${path}", row ${start + i}`));
+    start += ROW_GROUP;
   }
 }
 

@@ -1,4 +1,5 @@
-import { CROP_RATIO, randomCrop, resizedSize, type Size, type TestPreprocessing } from "../../data/index.js";
+import { CROP_RATIO, randomCrop } from "../../data/pure.js";
+import { resizedSize, type Size, type TestPreprocessing } from "../../pixels/index.js";
 import { random } from "../../random.js";
 
 /** How training crops are taken. */

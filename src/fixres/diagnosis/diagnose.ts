@@ -18,6 +18,7 @@ import { type SweepRow, sweep } from "../sweep.js";
 import { type ActivationStatistics, momentsOf, type Shift, shiftFrom, statisticsOf } from "./activations.js";
 import { apparentSizes, type Spread, type TrainCrops } from "./apparent.js";
 import { joined, type PooledOptions, pooledActivations } from "./pooled.js";
+import { trainedResolution } from "./trained-resolution.js";
 
 export interface DiagnoseOptions extends Omit<EvaluateOptions, "cache" | "task" | "truth" | "log"> {
   readonly resolutions: readonly number[];
@@ -140,13 +141,6 @@ export async function diagnose(model: Model, source: Source, options: DiagnoseOp
     // What is cut short behind its header was found by decoding.
     bad: [...bad, ...trained.bad.filter(({ name }) => !bad.some((known) => known.name === name))],
   };
-}
-
-/** The side of the crops that a model was trained with, as far as it says, px. */
-export function trainedResolution({ provenance, input }: Pick<Model, "provenance" | "input">): number {
-  const number = (value: unknown): number | null => (typeof value === "number" ? value : null);
-  const trained = number(provenance.findLast(({ what }) => what === "trained")?.resolution);
-  return trained ?? number(provenance.find(({ what }) => what === "tuned")?.trainedAt) ?? input.resolution;
 }
 
 /** The sizes of all pictures of a source. */

@@ -1,0 +1,6 @@
+/**
+ * What of this folder runs anywhere, in a page too: no files, nothing of Node's. A part of `index.ts`, for rooms that pages load.
+ *
+ * @module
+ */
+export { exportOnnx } from "./file.js";
