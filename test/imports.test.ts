@@ -22,6 +22,7 @@ const ORDER = [
   "web",
   "ui",
   "playground",
+  "cluster",
   "cli",
 ];
 
@@ -94,6 +95,8 @@ describe("import order", () => {
     ["hono", "ui"],
     ["@duckdb/node-api", "ui"],
     ["cli-progress", "cli"],
+    ["bullmq", "cluster"],
+    ["ioredis", "cluster"],
   ])("imports %s where it belongs", (library, ...folders) => {
     const users = imports.filter((entry) => entry.target === library && !isTest(entry));
     expect(users.length).toBeGreaterThan(0);

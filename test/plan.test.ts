@@ -82,3 +82,15 @@ it.each([
   expect(code).toBe(2);
   expect(stderr).toContain(text);
 });
+
+it("predicts the same on a queue with several workers", async () => {
+  const { code, stdout, stderr } = await planned("--workers", "3", "--shard-size", "6", "--cache", "none", "--json");
+  expect(code, stderr).toBe(0);
+  const { queue } = JSON.parse(stdout);
+  expect(queue).toMatchObject({ workers: 3, shardSize: 6, picturesPerSecond: expect.any(Number) });
+  expect(queue.runs[0]).toMatchObject({ what: "features of train/", pictures: 36, shards: 6 });
+  expect(queue.runs[0].seconds).toBeCloseTo(12 / queue.picturesPerSecond, 6);
+  expect(queue.runs.map(({ pictures }: { pictures: number }) => pictures)).toEqual([
+    36, 12, 1_281_167, 1_281_167, 50_000,
+  ]);
+});

@@ -19,10 +19,11 @@ import type { Progress } from "../progress.js";
 import { recorded, resultsCsv, resultsTable } from "../report/index.js";
 import { evaluationText } from "./evaluation-text.js";
 import * as cli from "./options.js";
+import { openQueueOf, type QueueOptions, withQueue } from "./queue-options.js";
 import { runStart } from "./recording.js";
 import { table } from "./table.js";
 
-interface Options extends cli.EngineOptions, cli.PreprocessingOptions, cli.DataOptions {
+interface Options extends cli.EngineOptions, cli.PreprocessingOptions, cli.DataOptions, QueueOptions {
   readonly models?: string;
   readonly csv?: string;
   readonly out?: string;
@@ -40,11 +41,11 @@ const base = cli.command(
     "fixres eval models/b0 --data pictures --out evaluations/b0",
     "fixres eval models/b0 --data imagenet --real real.json",
     "fixres eval --models 'models/*' --data pictures --csv results.csv",
+    "fixres eval models/b0 --data pictures --queue redis://queue.example:6379",
   ],
 );
 
-export const evalCommand = cli
-  .withPreprocessing(cli.withData(cli.withEngine(base)))
+export const evalCommand = withQueue(cli.withPreprocessing(cli.withData(cli.withEngine(base))))
   .argument("[model]", cli.MODEL)
   .option("--models <pattern>", "evaluate all models whose paths match, such as 'models/*', into one table")
   .option("--csv <file>", "write a row a model there, in the columns of timm's result files")
@@ -100,7 +101,9 @@ async function measure(path: string, options: Options, out: string | undefined, 
   const { source, truth, real } = await labelled(model, options, progress);
   const { device, threads, batchSize, onBadImage } = options;
   const preprocessing = cli.resolvedPreprocessing(model, options, progress);
-  const all: EvaluateOptions = { preprocessing, truth, device, threads, batchSize, onBadImage, signal, progress };
+  const queue = await openQueueOf(options, { command: "eval", model: path }, progress);
+  const engine = { device, threads, batchSize, onBadImage, signal, progress };
+  const all: EvaluateOptions = { preprocessing, truth, ...engine, elsewhere: queue?.score };
   const settings = {
     model: path,
     data: options.data,
@@ -120,7 +123,7 @@ async function measure(path: string, options: Options, out: string | undefined, 
       return out === undefined ? evaluate(model, source, own) : evaluateInto(out, path, model, source, own);
     },
     (evaluation) => resultOf(path, out, real, evaluation),
-  );
+  ).finally(() => queue?.close());
   found.notes.forEach(progress.note);
   // Only where it is asked for: its fingerprint reads all weights.
   const row = (): MeasuredRow => {

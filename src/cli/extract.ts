@@ -1,7 +1,8 @@
 import { extract } from "../evaluate/index.js";
 import * as cli from "./options.js";
+import { openQueueOf, type QueueOptions, withQueue } from "./queue-options.js";
 
-interface Options extends cli.EngineOptions, cli.PreprocessingOptions, cli.DataOptions {
+interface Options extends cli.EngineOptions, cli.PreprocessingOptions, cli.DataOptions, QueueOptions {
   readonly out: string;
 }
 
@@ -9,8 +10,7 @@ const base = cli.command("extract", "Write features, softmax and labels of the v
   "fixres extract models/b0 --data pictures --out extracted/b0",
 ]);
 
-export const extractCommand = cli
-  .withPreprocessing(cli.withData(cli.withEngine(base)))
+export const extractCommand = withQueue(cli.withPreprocessing(cli.withData(cli.withEngine(base))))
   .argument("<model>", cli.MODEL)
   .requiredOption("--out <dir>", "directory for softmax.npy, features.npy, labels.npy and names.txt")
   .action(async (directory: string, options: Options) => {
@@ -20,7 +20,9 @@ export const extractCommand = cli
     const preprocessing = cli.resolvedPreprocessing(model, options, progress);
     const { device, threads, batchSize, onBadImage, out, json } = options;
     const engine = { device, threads, batchSize, onBadImage, signal, progress };
-    const found = await extract(out, directory, model, source, { preprocessing, ...engine });
+    const queue = await openQueueOf(options, { command: "extract", model: directory }, progress);
+    const work = { preprocessing, ...engine, elsewhere: queue?.extract };
+    const found = await extract(out, directory, model, source, work).finally(() => queue?.close());
     cli.print(
       json,
       { model: directory, ...found },

@@ -30,6 +30,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   compare: async () => (await import("./compare.js")).compareCommand,
   report: async () => (await import("./report.js")).reportCommand,
   predict: async () => (await import("./predict.js")).predictCommand,
+  worker: async () => (await import("./worker.js")).workerCommand,
+  jobs: async () => (await import("./jobs.js")).jobsCommand,
   playground: async () => (await import("./playground.js")).playgroundCommand,
   verify: async () => (await import("./verify.js")).verifyCommand,
   ui: async () => (await import("./ui.js")).uiCommand,

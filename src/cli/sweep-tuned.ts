@@ -5,6 +5,7 @@ import { expectedClasses } from "../models/index.js";
 import { type Recording, recorded } from "../report/index.js";
 import { type CacheOptions, cacheOf, withCache } from "./cache-options.js";
 import * as cli from "./options.js";
+import { openQueueOf, type QueueOptions } from "./queue-options.js";
 import { runStart } from "./recording.js";
 import { table } from "./table.js";
 import { TUNED, type TuneCommandOptions, tuneOptions, withTuning } from "./tune-options.js";
@@ -48,6 +49,7 @@ export async function sweepTuned(
   options: cli.EngineOptions &
     cli.PreprocessingOptions &
     cli.DataOptions &
+    QueueOptions &
     CandidateOptions & { readonly resolutions: readonly number[]; readonly tune: TuneModeName | true },
 ): Promise<void> {
   const { progress, signal } = cli.surroundings();
@@ -67,7 +69,9 @@ export async function sweepTuned(
       ),
     ),
   );
-  const surroundings = { device, threads, selfCheck, cache: cacheOf(options), signal, progress };
+  const queue = await openQueueOf(options, { command: "sweep --tune", model: directory, train: data.train }, progress);
+  const elsewhere = queue?.features;
+  const surroundings = { device, threads, selfCheck, cache: cacheOf(options), elsewhere, signal, progress };
   const settings = {
     ...{ model: directory, data: options.data, resolutions, recipes: options.recipes, tune: mode, device, threads },
     ...{ selectOn: options.selectOn, maxLatency: options.maxLatency, maxMacs: options.maxMacs },
@@ -91,7 +95,7 @@ export async function sweepTuned(
     best: best && { resolution: best.resolution, recipe: best.recipe, epoch: best.selection.epoch },
     tuned: tuned && { ...tuned, before: tuned.before.top1, after: tuned.after.top1 },
   });
-  const found = await recorded(start, surroundings, work, resultOf);
+  const found = await recorded(start, surroundings, work, resultOf).finally(() => queue?.close());
   const { candidates: rows, best, tuned } = found;
   cli.print(options.json, resultOf(found), () => {
     const lines = [tableOf(rows, best)];

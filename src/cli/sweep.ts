@@ -2,11 +2,13 @@ import { RequestError } from "../errors.js";
 import { sweep, type TuneModeName } from "../fixres/index.js";
 import { recorded } from "../report/index.js";
 import * as cli from "./options.js";
+import { openQueueOf, type QueueOptions, withQueue } from "./queue-options.js";
 import { runStart, withRun } from "./recording.js";
 import { type CandidateOptions, sweepTuned, withCandidates } from "./sweep-tuned.js";
 import { table } from "./table.js";
 
 type Options = cli.EngineOptions &
+  QueueOptions &
   cli.PreprocessingOptions &
   cli.DataOptions & { readonly resolutions: number[]; readonly tune?: TuneModeName | true; readonly run?: string };
 
@@ -20,7 +22,7 @@ const base = cli.command(
   ],
 );
 
-const common = withRun(cli.withPreprocessing(cli.withData(cli.withEngine(base))))
+const common = withQueue(withRun(cli.withPreprocessing(cli.withData(cli.withEngine(base)))))
   .argument("<model>", cli.MODEL)
   .requiredOption("--resolutions <list>", "resolutions in px, separated by commas", cli.integers);
 
@@ -37,10 +39,12 @@ export const sweepCommand = withCandidates(common).action(
     const { resolution: _, ...others } = preprocessing;
     const settings = { model: directory, data: options.data, resolutions, preprocessing: others, ...engine };
     const start = runStart("sweep", options.run, { settings, model, resolutions });
+    const queue = await openQueueOf(options, { command: "sweep", model: directory }, progress);
+    const work = { preprocessing, resolutions, ...engine, signal, elsewhere: queue?.score };
     const found = await recorded(start, { progress, signal }, async (run) => ({
       model: directory,
-      rows: await sweep(model, source, { preprocessing, resolutions, ...engine, signal, progress: run.progress }),
-    }));
+      rows: await sweep(model, source, { ...work, progress: run.progress }),
+    })).finally(() => queue?.close());
     const { rows } = found;
     cli.print(json, found, () =>
       table(

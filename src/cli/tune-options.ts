@@ -15,6 +15,7 @@ import {
 import { expectedClasses } from "../models/index.js";
 import { type CacheOptions, cacheOf, withCache } from "./cache-options.js";
 import * as cli from "./options.js";
+import { openQueueOf, type QueueOptions } from "./queue-options.js";
 
 /** What of the command line says how a model is tuned, called as `TuneOptions` has it. */
 export interface TuneCommandOptions
@@ -99,6 +100,7 @@ export type TuningOptions = cli.EngineOptions &
   cli.PreprocessingOptions &
   cli.DataOptions &
   CacheOptions &
+  QueueOptions &
   TuneCommandOptions;
 
 /** The model as argument, and all options of a tuning at one resolution. */
@@ -125,12 +127,9 @@ export async function openTuning(path: string, options: TuningOptions) {
   if (options.solver === "lbfgs" && (options.epochs ?? options.baseLearningRate) !== undefined)
     progress.note("the solver lbfgs has neither epochs nor a learning rate; those that are given are not used");
   const { device, threads, selfCheck } = options;
-  return {
-    model,
-    data,
-    tuning,
-    surroundings: { device, threads, selfCheck, cache: cacheOf(options), signal, progress },
-  };
+  const queue = await openQueueOf(options, { command: "tune", model: path, train: data.train }, progress);
+  const engine = { device, threads, selfCheck, elsewhere: queue?.features };
+  return { model, data, tuning, queue, surroundings: { ...engine, cache: cacheOf(options), signal, progress } };
 }
 
 /** The options of a tuning. @param pictures - training pictures, which a batch cannot be more than */

@@ -1,6 +1,7 @@
 import { type TuneEvent, tune } from "../fixres/index.js";
 import { type Recording, recorded } from "../report/index.js";
 import * as cli from "./options.js";
+import { withQueue } from "./queue-options.js";
 import { runStart } from "./recording.js";
 import { openTuning, type TuningOptions, withTune } from "./tune-options.js";
 
@@ -13,10 +14,10 @@ const base = cli.command(
     "fixres tune models/b0 --data pictures --resolution 320 --recipe test+ --views 4 --select-on holdout --out models/b0-fixed",
   ],
 );
-export const tuneCommand = withTune(base)
+export const tuneCommand = withQueue(withTune(base))
   .requiredOption("--out <dir>", "model directory to write")
   .action(async (path: string, options: TuningOptions & { readonly out: string }) => {
-    const { model, data, tuning, surroundings } = await openTuning(path, options);
+    const { model, data, tuning, queue, surroundings } = await openTuning(path, options);
     const { device, threads } = surroundings;
     const start = runStart("tune", options.out, {
       settings: { model: path, data: options.data, ...tuning, device, threads },
@@ -33,7 +34,7 @@ export const tuneCommand = withTune(base)
         ...{ progress, directory: options.out, onEvent },
       });
       return { ...rest, before: before.top1, after: after.top1, beforeMetrics: before, afterMetrics: after };
-    });
+    }).finally(() => queue?.close());
     const { beforeMetrics: before, afterMetrics: after } = found;
     cli.print(options.json, found, () =>
       [

@@ -19,13 +19,15 @@ export interface FlatOptions {
   readonly pathOf: (name: string) => string;
   /** Reads a picture by its place in `pictures`, where it is no file. */
   readonly read?: NonNullable<Source["read"]>;
+  /** Where its bytes are, by the same. */
+  readonly place?: NonNullable<Source["place"]>;
 }
 
 /**
  * Pictures of which a list tells the labels, by name (with or without extension and folder) or by order.
  * @throws {DataError} where the two do not belong together: the first name or both numbers
  */
-export function flatSource({ name, pictures, labels, labelFile, pathOf, read }: FlatOptions): Source {
+export function flatSource({ name, pictures, labels, labelFile, pathOf, read, place }: FlatOptions): Source {
   const order = Array.from(pictures.keys()).sort((a, b) => byCodePoint(pictures[a]!, pictures[b]!));
   const labelOf =
     labels.kind === "named"
@@ -66,7 +68,11 @@ export function flatSource({ name, pictures, labels, labelFile, pathOf, read }: 
     `"${name}": ${samples.length} pictures, their labels from "${labelFile}"${numbers ? ", which are numbers" : ""}`,
   ];
   if (without > 0) notes.push(`"${name}": ${without} pictures are not in "${labelFile}", and left out`);
-  return { name, classes, samples, notes, ...(read && { read: (index) => read(places.at(index)) }) };
+  return {
+    ...{ name, classes, samples, notes },
+    ...(place && { place: (index) => place(places.at(index)) }),
+    ...(read && { read: (index) => read(places.at(index)) }),
+  };
 }
 
 /** A name as lists may give it: as it is, without its folders, and without its extension. */

@@ -50,7 +50,7 @@ export { openSource, type SourceOptions } from "./open.js";
 export { orderOf } from "./order.js";
 export { SAMPLINGS, type Sampling, sampledOrder } from "./sampling.js";
 export { pictureSizes } from "./sizes.js";
-export { type Sample, type Samples, type Source, shown } from "./source.js";
+export { type Place, type Sample, type Samples, type Source, shown } from "./source.js";
 export { checkClasses, openParts, openSplit, openSplits, type SplitOptions, type Splits } from "./splits.js";
 export { sourceStamp } from "./stamp.js";
 export { joinSources, partOf } from "./table.js";

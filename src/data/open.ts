@@ -151,9 +151,10 @@ async function openFlat(directory: string, files: readonly string[], options: So
 async function openFlatTar(name: string, files: readonly string[], options: SourceOptions): Promise<Source> {
   const path = onlyTar(name, files);
   const labelFile = await labelFileOf(dirname(path), options);
-  const { names: pictures, read } = await openBareTar(path);
+  const { names: pictures, read, place } = await openBareTar(path);
   const pathOf = (entry: string): string => `${path}:${entry}`;
-  const flat = flatSource({ name: path, pictures, labels: await readLabels(labelFile), labelFile, pathOf, read });
+  const labels = await readLabels(labelFile);
+  const flat = flatSource({ name: path, pictures, labels, labelFile, pathOf, read, place });
   return { ...flat, archives: [path] };
 }
 

@@ -1,7 +1,7 @@
 import { DataError, RequestError } from "../errors.js";
 import { openFile, readRange } from "../files.js";
 import { PICTURE } from "./folder.js";
-import { type Source, shown } from "./source.js";
+import { type Place, type Source, shown } from "./source.js";
 import { ClassTable, Numbers } from "./table.js";
 import { type TarEntry, tarEntries } from "./tar.js";
 
@@ -51,11 +51,21 @@ export async function openShards(name: string, paths: readonly string[]): Promis
   const notes = [
     `"${name}": ${paths.length === 1 ? "a tar" : `${paths.length} tars`} with ${samples.length} pictures, ${shape}`,
   ];
-  return { name, classes, samples, notes, archives: paths, read: readerOf(paths, places) };
+  return {
+    name,
+    classes,
+    samples,
+    notes,
+    archives: paths,
+    place: placeOf(paths, places),
+    read: readerOf(paths, places),
+  };
 }
 
 /** Pictures of a tar without labels of its own, for whoever knows them: names, and what reads each. */
-export async function openBareTar(path: string): Promise<{ names: string[]; read: NonNullable<Source["read"]> }> {
+export async function openBareTar(
+  path: string,
+): Promise<{ names: string[] } & Required<Pick<Source, "place" | "read">>> {
   const places = { shard: new Numbers(), offset: new Numbers(), size: new Numbers() };
   const names: string[] = [];
   for await (const { name, offset, size } of tarEntries(path)) {
@@ -65,10 +75,14 @@ export async function openBareTar(path: string): Promise<{ names: string[]; read
     places.offset.push(offset);
     places.size.push(size);
   }
-  return { names, read: readerOf([path], places) };
+  return { names, place: placeOf([path], places), read: readerOf([path], places) };
 }
 
 type Places = Readonly<Record<"shard" | "offset" | "size", Numbers>>;
+
+const placeOf =
+  (paths: readonly string[], { shard, offset, size }: Places) =>
+  (index: number): Place => ({ path: paths[shard.at(index)]!, offset: offset.at(index), length: size.at(index) });
 
 const readerOf =
   (paths: readonly string[], { shard, offset, size }: Places) =>

@@ -13,6 +13,15 @@ export interface Sample {
 /** Samples in a fixed order: an array, or what makes each one when it is asked for. */
 export type Samples = ArrayLike<Sample> & Iterable<Sample>;
 
+/** A part of a file. */
+export interface Place {
+  readonly path: string;
+  /** Byte at which it begins. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly length: number;
+}
+
 /** Labelled pictures in a fixed order. */
 export interface Source {
   readonly name: string;
@@ -28,6 +37,8 @@ export interface Source {
   readonly competing?: readonly number[];
   /** The files that `read` reads from. */
   readonly archives?: readonly string[];
+  /** Where a sample's bytes are, where it is a part of a file as it stands. */
+  place?(index: number): Place;
   /** The file of a sample by its path or bytes, or its pixels, where `path` is not one in all cases. */
   read?(index: number): Promise<string | Uint8Array | Picture>;
 }

@@ -160,10 +160,11 @@ export function lazily(length: number, at: (index: number) => Sample): Samples {
 
 /** Some samples of a source, as one. @param indices - of the samples, in the order that they get */
 export function partOf(source: Source, indices: ArrayLike<number>): Source {
-  const { samples, read } = source;
+  const { samples, read, place } = source;
   return {
     ...source,
     samples: lazily(indices.length, (index) => samples[indices[index]!]!),
+    ...(place && { place: (index) => place(indices[index]!) }),
     ...(read && { read: (index) => read(indices[index]!) }),
   };
 }

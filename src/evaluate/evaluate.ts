@@ -11,7 +11,7 @@ import { percent } from "../format.js";
 import { inferenceProgram, type Model } from "../models/index.js";
 import { type Progress, silent } from "../progress.js";
 import { runEach, type SessionOptions } from "../runtime/index.js";
-import { aheadOf, openComputing } from "./computing.js";
+import { aheadOf, batchOf, type ComputingOptions, openComputing } from "./computing.js";
 import { type Details, detailedTally, type Scored } from "./details.js";
 import { scoreLogits, type Truth } from "./metrics.js";
 import { notesOn, protocolOf } from "./protocol.js";
@@ -23,6 +23,17 @@ export interface ScoreLog {
   add(scored: Scored): Promise<void>;
 }
 
+/** What is to be scored, for whoever computes elsewhere. */
+export interface ScoreWork
+  extends Pick<EvaluateOptions, "preprocessing" | "truth" | "onBadImage" | "device" | "signal" | "progress"> {
+  readonly model: Model;
+  readonly source: Source;
+  /** Pictures a run, resolved: results may depend on it in their last digits. */
+  readonly batchSize: number;
+  /** Position in the source at which to begin. */
+  readonly start: number;
+}
+
 export interface EvaluateOptions extends Pick<SessionOptions, "device" | "threads"> {
   readonly preprocessing: TestPreprocessing;
   /** Pictures a run; 4 of up to 224 px on a CPU, fewer of larger ones, and 16 elsewhere unless given. */
@@ -32,6 +43,8 @@ export interface EvaluateOptions extends Pick<SessionOptions, "device" | "thread
   /** The right answers of each picture of the source; its class unless given. */
   readonly truth?: readonly Truth[];
   readonly log?: ScoreLog;
+  /** Computes the scores in place of this process, in the source's order; `by` stands beside the progress. */
+  readonly elsewhere?: (work: ScoreWork) => AsyncIterable<Scored & { readonly by?: string }>;
   /** Decoded pictures, where several evaluations look at the same ones. */
   readonly cache?: PictureCache;
   readonly signal?: AbortSignal;
@@ -72,19 +85,27 @@ export async function evaluate(model: Model, source: Source, options: EvaluateOp
     end = scored.end;
   };
   for await (const scored of log?.kept() ?? []) count(scored);
-  const computing =
-    end < source.samples.length ? await openComputing(model, options, (size) => inferenceProgram(model, size)) : null;
+  const missing = end < source.samples.length;
+  const computing = missing && options.elsewhere === undefined ? await openScoring(model, options) : null;
   const task = progress.start(options.task ?? "evaluate", source.samples.length, "pictures", end);
   const started = performance.now();
   try {
-    if (computing !== null) {
-      for await (const scored of score(computing, model, source, end, options)) {
+    if (missing) {
+      const { truth, onBadImage, device, signal } = options;
+      const work = { preprocessing, truth, onBadImage, device, signal, progress };
+      const batchSize = batchOf(model, options);
+      const scores: AsyncIterable<Scored & { readonly by?: string }> =
+        computing === null
+          ? options.elsewhere!({ model, source, batchSize, start: end, ...work })
+          : scorePictures(computing, model, source, { ...options, start: end });
+      for await (const scored of scores) {
         await log?.add(scored);
         count(scored);
         computed += scored.samples.length;
         // A first batch may have nothing but pictures that could not be read.
-        const detail = scored.samples.length > 0 ? `top-1 ${percent(sums.top1())}` : undefined;
-        task.advance(scored.samples.length + scored.bad.length, detail);
+        const detail = scored.samples.length > 0 ? [`top-1 ${percent(sums.top1())}`] : [];
+        if (scored.by !== undefined) detail.push(scored.by);
+        task.advance(scored.samples.length + scored.bad.length, detail.length > 0 ? detail.join(", ") : undefined);
       }
     }
     const seconds = (performance.now() - started) / 1000;
@@ -98,17 +119,34 @@ export async function evaluate(model: Model, source: Source, options: EvaluateOp
   }
 }
 
-/** The scores of a source's pictures from position `start` on, batch by batch. */
-async function* score(
+/** Opens what scores pictures. */
+export const openScoring = (model: Model, options: ComputingOptions): ReturnType<typeof openComputing> =>
+  openComputing(model, options, (size) => inferenceProgram(model, size));
+
+/**
+ * The scores of a source's pictures, batch by batch: from position `start` on, or those of `order`, whose positions `end` counts.
+ * @throws {DataError} naming a picture that cannot be read, unless those are skipped
+ */
+export async function* scorePictures(
   { pool, batchSize }: Awaited<ReturnType<typeof openComputing>>,
-  model: Model,
+  model: Pick<Model, "classes">,
   source: Source,
-  start: number,
-  { preprocessing, truth, onBadImage, cache, signal }: EvaluateOptions,
+  {
+    preprocessing,
+    truth,
+    onBadImage,
+    cache,
+    signal,
+    start,
+    order,
+  }: Omit<EvaluateOptions, "device" | "threads" | "batchSize"> & {
+    readonly start?: number;
+    readonly order?: Int32Array;
+  },
 ): AsyncGenerator<Scored> {
   const transform = testTransform(preprocessing);
-  const order = { seed: 0, epoch: 0, shuffle: false, start, ahead: aheadOf(batchSize, pool.parallel) };
-  const batches = loadBatches(source, { transform, batchSize, ...order, onBadImage, cache, signal });
+  const shown = { seed: 0, epoch: 0, shuffle: false, start, order, ahead: aheadOf(batchSize, pool.parallel) };
+  const batches = loadBatches(source, { transform, batchSize, ...shown, onBadImage, cache, signal });
   for await (const { batch, results } of runEach(
     pool,
     batches,
@@ -127,7 +165,11 @@ async function* score(
 const OUT = -3e38;
 
 /** The logits, without those of classes that do not compete in the source. */
-function competing(logits: Float32Array, { classes }: Model, { competing: valid }: Source): Float32Array {
+function competing(
+  logits: Float32Array,
+  { classes }: Pick<Model, "classes">,
+  { competing: valid }: Source,
+): Float32Array {
   if (valid === undefined) return logits;
   const counted = new Set(valid);
   return logits.map((logit, i) => (counted.has(i % classes.length) ? logit : OUT));

@@ -8,8 +8,8 @@ import { elements, type Graph, showShape } from "../onnx/index.js";
 import { silent } from "../progress.js";
 import { runEach } from "../runtime/index.js";
 import { createNpy } from "../weights/index.js";
-import { aheadOf, batchOf, openComputing } from "./computing.js";
-import type { EvaluateOptions } from "./evaluate.js";
+import { aheadOf, batchOf, type ComputingOptions, openComputing } from "./computing.js";
+import type { EvaluateOptions, ScoreWork } from "./evaluate.js";
 import { recordHead } from "./records/index.js";
 
 /** The files of an extraction; the last is there where all others are complete. */
@@ -31,6 +31,25 @@ export interface Extraction {
   readonly bad: readonly BadPicture[];
 }
 
+/** What a batch of pictures gives. */
+export interface Extracted {
+  /** float32 [n, classes] and [n, features]. */
+  readonly softmax: Float32Array;
+  readonly features: Float32Array;
+  /** Indices into the source's samples, [n]. */
+  readonly samples: ArrayLike<number>;
+  readonly bad: readonly BadPicture[];
+  readonly end: number;
+}
+
+/** What is to be extracted, for whoever computes elsewhere. */
+export type ExtractWork = Omit<ScoreWork, "truth" | "start">;
+
+export interface ExtractOptions extends Omit<EvaluateOptions, "truth" | "log" | "elsewhere"> {
+  /** Computes in place of this process, in the source's order. */
+  readonly elsewhere?: (work: ExtractWork) => AsyncIterable<Extracted & { readonly by?: string }>;
+}
+
 /**
  * Writes what a model makes of each picture of a source: `features.npy` float32 [n, features], which enter the classifier;
  * `softmax.npy` float32 [n, classes]; `labels.npy` int64 [n]; `names.txt`, a line a picture; and what they rest on. The files grow as
@@ -43,14 +62,12 @@ export async function extract(
   name: string,
   model: Model,
   source: Source,
-  options: Omit<EvaluateOptions, "truth" | "log">,
+  options: ExtractOptions,
 ): Promise<Extraction> {
-  const { preprocessing, onBadImage, cache, signal, device, threads, progress = silent } = options;
+  const { preprocessing, onBadImage, signal, device, progress = silent } = options;
   for (const { name: own } of source.samples)
     if (/[\r\n]/.test(own)) throw new DataError(`"${own}" has a line break in its name; rename the picture.`);
-  const batch = batchOf(model, { preprocessing, device, batchSize: options.batchSize });
-  const graph = withFeatures(inferenceGraph(model, { resolution: preprocessing.resolution, batch }));
-  const width = elements(graph.outputs.features!.shape) / batch;
+  const { batch, width } = extractionOf(model, options);
   const classes = model.classes.length;
   const paths = Object.fromEntries(
     Object.entries(FILES).map(([key, file]) => [key, join(directory, file)]),
@@ -58,8 +75,7 @@ export async function extract(
 
   await makeFolder(directory);
   await rm(paths.head, { force: true });
-  const computing = { preprocessing, device, threads, batchSize: batch };
-  const { pool, batchSize } = await openComputing(model, computing, () => withWeights(graph, model));
+  const computing = options.elsewhere === undefined ? await openExtracting(model, options) : null;
   const task = progress.start(options.task ?? "extract", source.samples.length, "pictures");
   const files: { commit(): Promise<void>; discard(): Promise<void> }[] = [];
   try {
@@ -71,32 +87,81 @@ export async function extract(
     files.push(softmax, features, labels);
     const names: string[] = [];
     const bad: BadPicture[] = [];
-    const order = { seed: 0, epoch: 0, shuffle: false, ahead: aheadOf(batchSize, pool.parallel) };
-    const transform = testTransform(preprocessing);
-    const batches = loadBatches(source, { transform, batchSize, ...order, onBadImage, cache, signal });
-    for await (const { batch, results } of runEach(
-      pool,
-      batches,
-      ({ pixels }) => ({ pixels }),
-      () => ["pixels"],
-    )) {
-      const { count } = batch;
-      await softmax.append(softmaxOf((results.logits as Float32Array).subarray(0, count * classes), classes));
-      await features.append((results.features as Float32Array).subarray(0, count * width));
-      await labels.append(BigInt64Array.from(batch.labels.subarray(0, count), BigInt));
-      names.push(...Array.from(batch.samples, (sample) => source.samples[sample]!.name));
-      bad.push(...batch.bad);
-      task.advance(count + batch.bad.length);
+    const work = { model, source, preprocessing, onBadImage, device, signal, progress, batchSize: batch };
+    const parts: AsyncIterable<Extracted & { readonly by?: string }> =
+      computing === null ? options.elsewhere!(work) : extractPictures(computing, model, source, options);
+    for await (const part of parts) {
+      const samples = Array.from(part.samples, (sample) => source.samples[sample]!);
+      await softmax.append(part.softmax);
+      await features.append(part.features);
+      await labels.append(BigInt64Array.from(samples, ({ label }) => BigInt(label)));
+      names.push(...samples.map(({ name: own }) => own));
+      bad.push(...part.bad);
+      task.advance(samples.length + part.bad.length, part.by);
     }
     for (const file of files) await file.commit();
     await writeFileAtomic(paths.names, names.map((line) => `${line}\n`).join(""));
-    const head = { ...recordHead(name, model, source, options), format: "fixres-extraction-1", n: names.length, bad };
+    const head = {
+      ...recordHead(name, model, source, { ...options, elsewhere: undefined }),
+      format: "fixres-extraction-1",
+      n: names.length,
+      bad,
+    };
     await writeFileAtomic(paths.head, `${JSON.stringify(head, null, 1)}\n`);
     return { n: names.length, features: width, classes, files: paths, bad };
   } finally {
     task.end();
     for (const file of files) await file.discard();
-    await pool.dispose();
+    await computing?.pool.dispose();
+  }
+}
+
+/** What an extraction runs: pictures a run, the graph, and the numbers that enter the classifier. */
+function extractionOf(model: Model, { preprocessing, device, batchSize }: ComputingOptions) {
+  const batch = batchOf(model, { preprocessing, device, batchSize });
+  const graph = withFeatures(inferenceGraph(model, { resolution: preprocessing.resolution, batch }));
+  return { batch, graph, width: elements(graph.outputs.features!.shape) / batch };
+}
+
+/** Opens what extracts. @throws {UnsupportedOperatorError} as `extract` does */
+export async function openExtracting(model: Model, options: ComputingOptions): ReturnType<typeof openComputing> {
+  const { batch, graph } = extractionOf(model, options);
+  const { preprocessing, device, threads } = options;
+  return openComputing(model, { preprocessing, device, threads, batchSize: batch }, () => withWeights(graph, model));
+}
+
+/** Softmax and features of a source's pictures, batch by batch: of all, or of those of `order`, whose positions `end` counts. */
+export async function* extractPictures(
+  { pool, batchSize }: Awaited<ReturnType<typeof openComputing>>,
+  model: Pick<Model, "classes">,
+  source: Source,
+  {
+    preprocessing,
+    onBadImage,
+    cache,
+    signal,
+    order,
+  }: Pick<EvaluateOptions, "preprocessing" | "onBadImage" | "cache" | "signal"> & { readonly order?: Int32Array },
+): AsyncGenerator<Extracted> {
+  const classes = model.classes.length;
+  const shown = { seed: 0, epoch: 0, shuffle: false, order, ahead: aheadOf(batchSize, pool.parallel) };
+  const transform = testTransform(preprocessing);
+  const batches = loadBatches(source, { transform, batchSize, ...shown, onBadImage, cache, signal });
+  for await (const { batch, results } of runEach(
+    pool,
+    batches,
+    ({ pixels }) => ({ pixels }),
+    () => ["pixels"],
+  )) {
+    const { count, samples, bad, end } = batch;
+    const features = results.features as Float32Array;
+    yield {
+      softmax: softmaxOf((results.logits as Float32Array).subarray(0, count * classes), classes),
+      features: features.subarray(0, (count * features.length) / batchSize),
+      samples,
+      bad,
+      end,
+    };
   }
 }
 

@@ -24,8 +24,24 @@ export {
   type MacroScore,
 } from "./confusion.js";
 export type { Details, Scored, WorstPicture } from "./details.js";
-export { type EvaluateOptions, type Evaluation, evaluate, type ScoreLog } from "./evaluate.js";
-export { type Extraction, extract, softmaxOf } from "./extract.js";
+export {
+  type EvaluateOptions,
+  type Evaluation,
+  evaluate,
+  openScoring,
+  type ScoreLog,
+  type ScoreWork,
+  scorePictures,
+} from "./evaluate.js";
+export {
+  type Extracted,
+  type Extraction,
+  type ExtractWork,
+  extract,
+  extractPictures,
+  openExtracting,
+  softmaxOf,
+} from "./extract.js";
 export { type Scores, scoreLogits, type Truth } from "./metrics.js";
 export { type Prediction, predict } from "./predict.js";
 export { describePreprocessing, testPreprocessing } from "./preprocessing.js";

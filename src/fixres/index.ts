@@ -29,7 +29,17 @@ export {
   type Step,
 } from "./experiment/reproduce.js";
 export { type CacheEntry, cacheEntries, cacheFolder, clearCache, removeEntries } from "./features/directory.js";
-export { CACHE_DEFAULTS, CACHE_WHERE, type CacheOptions, type CacheWhere } from "./features/features.js";
+export {
+  CACHE_DEFAULTS,
+  CACHE_WHERE,
+  type CacheOptions,
+  type CacheWhere,
+  type FeatureOptions,
+  type FeaturesElsewhere,
+  type FeatureWork,
+  type Shown,
+} from "./features/features.js";
+export { type FeatureRows, openTrunk, type Trunk, trunkRows } from "./features/trunk.js";
 export { type Cost, costOf } from "./latency.js";
 export { TUNE_MODE_FORMS, TUNE_MODES, type TuneMode, type TuneModeName, tuneMode } from "./modes.js";
 export {

@@ -12,6 +12,7 @@ import {
   type CacheOptions,
   type FeatureBatch,
   Features,
+  type FeaturesElsewhere,
 } from "./features/features.js";
 import { testFeatures, type ViewOptions, Views, viewOptions } from "./features/views.js";
 import { type Fit, type FitOptions, fitBySgd, scoredFeatures } from "./fit.js";
@@ -30,6 +31,8 @@ export interface TuningSurroundings extends CheckedEngine {
   readonly directory?: string;
   /** Where features are kept; `CACHE_DEFAULTS` unless given. */
   readonly cache?: CacheOptions;
+  /** Computes features in place of this process. */
+  readonly elsewhere?: FeaturesElsewhere;
   readonly signal?: AbortSignal;
   readonly progress?: Progress;
   /** Called with what has happened. */

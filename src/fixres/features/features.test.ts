@@ -36,6 +36,7 @@ const options = (changes: Partial<FeatureOptions> = {}): FeatureOptions => ({
   source,
   transform: testTransform(preprocessing),
   described: JSON.stringify(preprocessing),
+  shown: { recipe: "test", preprocessing },
   seed: 0,
   draw: 0,
   copies: 1,

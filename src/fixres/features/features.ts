@@ -1,23 +1,25 @@
 import { createHash } from "node:crypto";
 import {
   type BadPicture,
-  loadBatches,
   type OnBadImage,
   type Source,
   sourceStamp,
+  type TestPreprocessing,
   type Transform,
 } from "../../data/index.js";
-import { FailedError, RequestError } from "../../errors.js";
-import { aheadOf, openComputing, sessionsOf } from "../../evaluate/index.js";
+import { RequestError } from "../../errors.js";
+import { openComputing, sessionsOf } from "../../evaluate/index.js";
 import { binaryBytes } from "../../format.js";
 import type { Model } from "../../models/index.js";
-import { ARRAYS, elements, type TypedArray } from "../../onnx/index.js";
+import { ARRAYS, type TypedArray } from "../../onnx/index.js";
 import { type Progress, silent } from "../../progress.js";
-import { ENGINE_VERSION, type Pool, type Program, runEach, type SessionOptions } from "../../runtime/index.js";
-import { type TuneModeName, tuneMode } from "../modes.js";
-import { divided, type Feature, type FeatureType, trunkProgram } from "../top.js";
+import { ENGINE_VERSION, type Pool, type Program, type SessionOptions } from "../../runtime/index.js";
+import type { TuneModeName } from "../modes.js";
+import type { RecipeName } from "../recipes.js";
+import type { FeatureType } from "../top.js";
 import { type About, cacheFolder, openEntry, removeEntries, roomFor } from "./directory.js";
 import { openRows, type RowFile } from "./rows.js";
+import { computing, cutOf, type FeatureRows, lengthOf, type Part, partsOf, trunkRows } from "./trunk.js";
 
 /** Where features are kept from epoch to epoch. */
 export interface CacheOptions {
@@ -50,9 +52,31 @@ export interface FeatureOptions extends Pick<SessionOptions, "device" | "threads
   readonly type: FeatureType;
   readonly onBadImage: OnBadImage;
   readonly cache: CacheOptions;
+  /** By what whoever computes elsewhere makes the transform. */
+  readonly shown: Shown;
+  readonly elsewhere?: FeaturesElsewhere;
   readonly signal?: AbortSignal;
   readonly progress?: Progress;
 }
+
+/** How pictures are shown: the recipe's transform of a test's preprocessing. */
+export interface Shown {
+  readonly recipe: RecipeName;
+  readonly preprocessing: TestPreprocessing;
+}
+
+/** What is to be computed, for whoever does so elsewhere. */
+export interface FeatureWork {
+  readonly options: FeatureOptions;
+  readonly order: Int32Array;
+  readonly draw: number;
+  /** Pictures a run. */
+  readonly batchSize: number;
+  readonly rowBytes: number;
+}
+
+/** Computes features in place of this process, in the order that is asked for. */
+export type FeaturesElsewhere = (work: FeatureWork) => AsyncIterable<FeatureRows>;
 
 /** Features of some pictures, with what else a step needs. */
 export interface FeatureBatch {
@@ -202,23 +226,14 @@ export class Features {
   /** Runs pictures through the trunk, in order, and keeps what comes out. */
   private async *compute(samples: Int32Array, draw: number): AsyncGenerator<{ sample: number; row: Row }> {
     if (samples.length === 0) return;
-    const { source, transform, seed, onBadImage, signal } = this.options;
-    const { pool, batchSize } = await this.opened();
-    const ahead = aheadOf(batchSize, pool.parallel);
-    const random = { seed, epoch: draw, shuffle: false, order: samples };
-    const batches = loadBatches(source, { transform, batchSize, ...random, onBadImage, signal, ahead });
+    const { length } = this;
     let position = 0;
-    for await (const { batch, results } of runEach(
-      pool,
-      batches,
-      ({ pixels }) => ({ pixels }),
-      () => ["pixels"],
-    )) {
-      const rows = Array.from(batch.samples, (_, i) => this.rowOf(results, i));
+    for await (const batch of await this.rowsOf(samples, draw)) {
+      const rows = Array.from(batch.samples, (_, i) => batch.rows.slice(i * length, (i + 1) * length));
       await Promise.all(rows.map((row, i) => this.keep(batch.samples[i]!, row)));
-      this.computed += batch.count;
+      this.computed += batch.samples.length;
       // What lies between the pictures of a batch could not be read.
-      const had = new Set(batch.samples);
+      const had = new Set(Array.from(batch.samples));
       for (; position < batch.end; position++)
         if (!had.has(samples[position]!)) this.unreadable.add(samples[position]!);
       this.bad.push(...batch.bad);
@@ -226,23 +241,21 @@ export class Features {
     }
   }
 
-  private opened(): Promise<{ pool: Pool; batchSize: number }> {
-    this.trunk ??= openComputing(this.options.model, computing(this.options), () => this.program);
-    return this.trunk;
-  }
-
-  /** The i-th picture's numbers out of a run's results. */
-  private rowOf(results: Readonly<Record<string, TypedArray>>, i: number): Row {
-    const { type, source } = this.options;
-    const row = new ARRAYS[type](this.length);
-    for (const { name, at, length } of this.parts)
-      row.set(results[name]!.subarray(i * length, (i + 1) * length) as never, at);
-    if (type === "float16" && (row as Uint16Array).some((bits) => (bits & 0x7c00) === 0x7c00)) {
-      throw new FailedError(
-        `a feature of ${source.name} is beyond float16, which ends at 65504; keep features as float32 (--cache-type float32).`,
-      );
+  private async rowsOf(order: Int32Array, draw: number): Promise<AsyncIterable<FeatureRows>> {
+    const { options, parts, program } = this;
+    const { elsewhere, type } = options;
+    if (elsewhere !== undefined) {
+      const rowBytes = this.length * ARRAYS[type].BYTES_PER_ELEMENT;
+      return elsewhere({
+        options,
+        order,
+        draw,
+        batchSize: sessionsOf(options.model, computing(options)).batch,
+        rowBytes,
+      });
     }
-    return row;
+    this.trunk ??= openComputing(options.model, computing(options), () => program);
+    return trunkRows({ ...(await this.trunk), parts }, options, order, draw);
   }
 
   private empty(batchSize: number) {
@@ -267,39 +280,6 @@ export class Features {
     };
   }
 }
-
-/** What lies at the cut, what a picture's row of it takes, the program that computes it, and how. */
-export function cutOf(options: FeatureOptions) {
-  const { model, mode, type, transform } = options;
-  const { count: sessions, batch } = sessionsOf(model, computing(options));
-  const { features, ...division } = divided(model, tuneMode(mode), { resolution: transform.resolution, batch }, type);
-  const rowBytes = lengthOf(partsOf(features)) * ARRAYS[type].BYTES_PER_ELEMENT;
-  return { features, rowBytes, program: trunkProgram(division, model), sessions, batchSize: batch };
-}
-
-const computing = ({ model, transform, device, threads }: FeatureOptions) => ({
-  preprocessing: { ...model.input, resolution: transform.resolution },
-  device,
-  threads,
-});
-
-/** One feature's place in a picture's row. */
-interface Part {
-  readonly name: string;
-  readonly at: number;
-  readonly length: number;
-}
-
-function partsOf(features: readonly Feature[]): Part[] {
-  let at = 0;
-  return features.map(({ name, shape }) => {
-    const length = elements(shape);
-    at += length;
-    return { name, at: at - length, length };
-  });
-}
-
-const lengthOf = (parts: readonly Part[]): number => parts.reduce((sum, { length }) => sum + length, 0);
 
 const bytesOf = (row: Row): Uint8Array => new Uint8Array(row.buffer, row.byteOffset, row.byteLength);
 

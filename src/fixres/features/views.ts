@@ -13,16 +13,26 @@ import {
 } from "./features.js";
 
 /** What features are of, besides how the pictures are shown. */
-export type ViewOptions = Omit<FeatureOptions, "transform" | "described" | "draw" | "copies" | "seed" | "type">;
+export type ViewOptions = Omit<
+  FeatureOptions,
+  "transform" | "described" | "draw" | "copies" | "seed" | "type" | "shown"
+>;
 
 /** What features of a source are made with in a tuning. */
 export function viewOptions(
   model: Model,
   source: Source,
   { mode, onBadImage }: TuneOptions,
-  { cache = CACHE_DEFAULTS, device, threads, signal, progress }: Partial<Omit<ViewOptions, "model" | "source">>,
+  {
+    cache = CACHE_DEFAULTS,
+    device,
+    threads,
+    elsewhere,
+    signal,
+    progress,
+  }: Partial<Omit<ViewOptions, "model" | "source">>,
 ): ViewOptions {
-  return { model, mode, source, cache, onBadImage, device, threads, signal, progress };
+  return { model, mode, source, cache, onBadImage, device, threads, elsewhere, signal, progress };
 }
 
 /** Features of pictures as the test shows them. */
@@ -31,8 +41,9 @@ export function testFeatures(
   { preprocessing, seed }: TuneOptions,
   type: FeatureType,
 ): FeatureOptions {
-  const shown = { transform: testTransform(preprocessing), described: JSON.stringify(preprocessing) };
-  return { ...given, ...shown, seed, draw: 0, copies: 1, type };
+  const shown = { recipe: "test", preprocessing } as const;
+  const transform = testTransform(preprocessing);
+  return { ...given, shown, transform, described: JSON.stringify(preprocessing), seed, draw: 0, copies: 1, type };
 }
 
 /** Features of the draws that a recipe's epochs take turns at, or of one that nobody keeps; none where it does not draw. */
@@ -43,7 +54,8 @@ export function drawnFeatures(given: ViewOptions, options: TuneOptions): Feature
   const plain = testFeatures(given, options, cacheType);
   const cache = copies === 0 ? { ...given.cache, where: "none" as const } : given.cache;
   const described = `${options.recipe} ${plain.described}`;
-  const first = { ...plain, transform, described, cache, copies };
+  const shown = { recipe: options.recipe, preprocessing };
+  const first = { ...plain, shown, transform, described, cache, copies };
   return Array.from({ length: Math.max(1, copies) }, (_, draw) => ({ ...first, draw }));
 }
 

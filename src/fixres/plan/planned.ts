@@ -6,11 +6,11 @@ import {
   type CacheWhere,
   checkDisk,
   checkRoom,
-  cutOf,
   entryFor,
   type FeatureOptions,
 } from "../features/features.js";
 import { presentRows } from "../features/rows.js";
+import { cutOf } from "../features/trunk.js";
 import type { Division, Feature, FeatureType } from "../top.js";
 
 /** What becomes of a tensor: it stays; it is trained; as a running statistic, it follows the batches. */
