@@ -95,7 +95,10 @@ describe("a name of the hub", () => {
     expect(code, stderr).toBe(0);
     expect(stderr).toContain("model.safetensors: goes on at 0.4 of");
     const [range] = hub.seen.filter(({ host }) => host === "files").map((seen) => seen.range);
-    expect(range).toBe("bytes=400000-");
+    // What was on its way when the connection broke may be lost.
+    const [, from] = /^bytes=(\d+)-$/.exec(range!)!.map(Number);
+    expect(from).toBeGreaterThan(350_000);
+    expect(from).toBeLessThanOrEqual(400_000);
     expect((await readFile(at("killed-out", "weights.safetensors"))).equals(weights)).toBe(true);
   });
 
