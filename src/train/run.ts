@@ -17,6 +17,17 @@ import { checkTrainOptions, optimizerOf, type TrainOptions } from "./options.js"
 import { isMixed, trainingPictures } from "./pictures.js";
 import { resolutionAt } from "./progressive.js";
 import { type RecomputeOptions, recomputedParts, stepWithin } from "./recompute.js";
+import {
+  checkRounds,
+  isOwn,
+  outerStep,
+  type Rounds,
+  roundMetrics,
+  roundNames,
+  roundsOf,
+  sharedPart,
+  stepsOfReplica,
+} from "./rounds.js";
 import { openRun, type RunDirectory, type RunFile, sourceHash } from "./rundir.js";
 import { learningRateAt } from "./schedule.js";
 import { type CheckedEngine, checkDevice } from "./self-check.js";
@@ -36,6 +47,8 @@ export interface TrainSurroundings extends CheckedEngine, RecomputeOptions {
   readonly cacheBytes?: number;
   /** Seconds between checkpoints within an epoch; 60 unless given. */
   readonly checkpointSeconds?: number;
+  /** Has the steps taken by replicas elsewhere, in rounds; they are taken here unless given. */
+  readonly rounds?: Rounds;
   readonly signal?: AbortSignal;
   readonly progress?: Progress;
   /** Called with what each epoch came to, those of an earlier part of the run first. */
@@ -85,7 +98,9 @@ export async function train(
 ): Promise<TrainResult> {
   const resolved = checkTrainOptions(options);
   const model = normalizedFor(from, resolved);
-  const steps = stepsPerEpoch(data.train, resolved);
+  const { rounds } = surroundings;
+  if (rounds !== undefined) checkRounds(resolved, rounds);
+  const steps = rounds ? stepsOfReplica(data.train, resolved, rounds) : stepsPerEpoch(data.train, resolved);
   const lesson = lessonOf(data, resolved);
   const { arch, classes, provenance } = model;
   // Before there is a directory.
@@ -102,6 +117,7 @@ export async function train(
     val: sourceHash(data.val),
     test: { ...test },
     taught: data.taught?.fingerprint ?? "",
+    rounds: rounds ? roundsOf(rounds) : null,
     options: resolved,
   };
   const directory = await openRun(surroundings.directory, file, surroundings.config);
@@ -117,6 +133,8 @@ export async function train(
 /** One run under way: its session, its place, and what it has found. */
 class Run {
   private session: Session | null = null;
+  /** What replicas begin with, where there are rounds. */
+  private shared: StateTensors = {};
   private step: StepGraph | null = null;
   private resolution = 0;
   /** Whether the session has not run yet. */
@@ -148,7 +166,8 @@ class Run {
     await this.begin();
     while (!isOver(this.state.epoch, this.state.standing, options)) {
       await this.useResolution(resolutionAt(options, this.state.epoch));
-      await this.trainEpoch();
+      if (this.surroundings.rounds === undefined) await this.trainEpoch();
+      else await this.trainRounds(this.surroundings.rounds);
       await this.endEpoch();
     }
     const { best, standing, epoch } = this.state;
@@ -188,7 +207,9 @@ class Run {
     await this.useResolution(resolutionAt(options, this.state.epoch), (step) =>
       found === null
         ? initialState(step, optimizerOf(options), (name) => model.tensors.get(mainName(name))!.data)
-        : found.state(step.state),
+        : found.state(
+            this.surroundings.rounds ? roundNames(step.state, step.trained, this.surroundings.rounds) : step.state,
+          ),
     );
   }
 
@@ -209,8 +230,10 @@ class Run {
     const step = stepWithin(build, model.arch, surroundings, this.progress);
     const state = start === undefined ? await this.session!.getState() : start(step);
     await this.session?.dispose();
-    this.session = await openSession(step.program, { device, threads });
-    await this.session.setState(state);
+    if (surroundings.rounds === undefined) {
+      this.session = await openSession(step.program, { device, threads });
+      await this.session.setState(state);
+    } else this.shared = Object.fromEntries(Object.entries(state).filter(([name]) => !isOwn(name)));
     this.step = step;
     this.resolution = resolution;
     this.isFresh = true;
@@ -307,6 +330,64 @@ class Run {
     this.state = { ...this.state, metricsBytes };
   }
 
+  /** An epoch of rounds, each with a checkpoint at its end. */
+  private async trainRounds(rounds: Rounds): Promise<void> {
+    const { options, steps, surroundings } = this;
+    const each = options.batchSize * rounds.replicas;
+    const { epoch, stepInEpoch: done } = this.state;
+    const task = this.progress.start(`epoch ${epoch + 1}/${options.epochs}`, steps * each, "pictures", done * each);
+    try {
+      while (this.state.stepInEpoch < steps) {
+        const started = performance.now();
+        const { stepInEpoch: first, replicas } = this.state;
+        const count = Math.min(rounds.localSteps, steps - first);
+        const { signal } = surroundings;
+        const asked = {
+          epoch,
+          first,
+          steps: count,
+          perEpoch: steps,
+          shared: sharedPart(this.shared),
+          replicas,
+          signal,
+        };
+        const found = await rounds.run(asked);
+        const all = found.map(({ shared }) => shared);
+        this.shared = outerStep(this.shared, all, this.step!.trained, rounds);
+        for (let i = 0; i < count; i++) await this.count(roundMetrics(found, i), each);
+        this.state = { ...this.state, replicas: found.map(({ place }) => place) };
+        await this.save();
+        await rounds.kept(this.state.replicas);
+        this.trainedPictures += count * each;
+        this.trainingMs += performance.now() - started;
+        task.advance(count * each, `loss ${(this.state.lossSum / this.state.pictures).toFixed(3)}`);
+      }
+    } finally {
+      task.end();
+    }
+  }
+
+  /** Counts a step of all replicas. */
+  private async count({ loss, correct }: { loss: number; correct: number }, pictures: number): Promise<void> {
+    const { state } = this;
+    const [step, learningRate] = [state.step + 1, this.learningRate()];
+    this.state = {
+      ...state,
+      step,
+      stepInEpoch: state.stepInEpoch + 1,
+      position: state.position + pictures,
+      pictures: state.pictures + pictures,
+      lossSum: state.lossSum + loss * pictures,
+      correctSum: state.correctSum + correct,
+    };
+    const row = { kind: "step" as const, step, epoch: state.epoch + 1, learningRate, loss };
+    this.state = { ...this.state, metricsBytes: await this.directory.metrics.log(row) };
+  }
+
+  private async current(): Promise<StateTensors> {
+    return this.session === null ? this.shared : this.session.getState();
+  }
+
   private async checkDevice(feeds: Tensors): Promise<void> {
     const { session, step, surroundings, progress } = this;
     await checkDevice({
@@ -326,7 +407,7 @@ class Run {
   private async endEpoch(): Promise<void> {
     const { state, options, directory } = this;
     const epoch = state.epoch + 1;
-    const tensors = await this.session!.getState();
+    const tensors = await this.current();
     checkFinite(tensors, state.step, this.learningRate(1));
     const training = { source: this.data.train, options, test: this.test, taught: this.data.taught };
     const trained = trainedModel(this.model, tensors, epoch, training);
@@ -348,7 +429,7 @@ class Run {
     if (options.keep > 0 && standing.includes(one)) await saveModel(directory.kept(epoch), trained);
     if (isOver(epoch, standing, options)) await saveModel(directory.model, trained);
     const best = improved ? { epoch, top1 } : state.best;
-    this.state = { ...FRESH, step: state.step, epoch, metricsBytes, best, standing };
+    this.state = { ...FRESH, step: state.step, epoch, metricsBytes, best, standing, replicas: state.replicas };
     await saveCheckpoint(directory.checkpoint, tensors, this.state);
     if (options.keep > 0) await directory.keepOnly(standing.map((kept) => kept.epoch));
     this.progress.note(
@@ -378,7 +459,7 @@ class Run {
   }
 
   private async save(): Promise<void> {
-    const tensors = await this.session!.getState();
+    const tensors = await this.current();
     checkFinite(tensors, this.state.step, this.learningRate(1));
     await saveCheckpoint(this.directory.checkpoint, tensors, this.state);
   }
