@@ -55,7 +55,7 @@ export {
   type Rounds,
   sharedPart,
 } from "./rounds.js";
-export { type EpochResult, type TrainResult, type TrainSurroundings, train } from "./run.js";
+export { train } from "./run.js";
 export { sourceHash } from "./rundir.js";
 export { checkSchedule, learningRateAt, SCHEDULES, type Schedule, type ScheduleName } from "./schedule.js";
 export {
@@ -98,5 +98,6 @@ export {
   taughtBy,
   trainStudents,
 } from "./student/index.js";
+export type { EpochResult, TrainResult, TrainSurroundings } from "./surroundings.js";
 export { stepForm, type TrainingStepOptions, trainingStep } from "./training-step.js";
 export { forClasses } from "./transfer.js";

@@ -8,79 +8,25 @@ import { openSession, type Session, type Tensors } from "../runtime/index.js";
 import { mainName } from "./adversarial/index.js";
 import { FRESH, loadCheckpoint, type RunState, type StateTensors, saveCheckpoint } from "./checkpoint.js";
 import { weightsInLoss } from "./class-weights.js";
-import type { RunConfig } from "./config.js";
 import { checkFinite, checkLoss, checkLossScale, diverged } from "./finite.js";
 import { stepsPerEpoch } from "./length.js";
+import { nextRound } from "./next-round.js";
 import { noiseFeeds } from "./noise.js";
 import { normalizedFor } from "./normalization.js";
 import { checkTrainOptions, optimizerOf, type TrainOptions } from "./options.js";
 import { isMixed, trainingPictures } from "./pictures.js";
 import { resolutionAt } from "./progressive.js";
-import { type RecomputeOptions, recomputedParts, stepWithin } from "./recompute.js";
-import {
-  checkRounds,
-  isOwn,
-  outerStep,
-  type Rounds,
-  roundMetrics,
-  roundNames,
-  roundsOf,
-  sharedPart,
-  stepsOfReplica,
-} from "./rounds.js";
+import { recomputedParts, stepWithin } from "./recompute.js";
+import { checkRounds, isOwn, type Rounds, roundNames, roundsOf, stepsOfReplica } from "./rounds.js";
 import { openRun, type RunDirectory, type RunFile, sourceHash } from "./rundir.js";
 import { learningRateAt } from "./schedule.js";
-import { type CheckedEngine, checkDevice } from "./self-check.js";
+import { checkDevice } from "./self-check.js";
 import { isOver, placed } from "./standing.js";
 import { initialState, type StepGraph } from "./step.js";
 import { type Lesson, lessonOf, type TrainingData } from "./student/lesson.js";
+import type { EpochResult, TrainResult, TrainSurroundings } from "./surroundings.js";
 import { trainedModel } from "./trained-model.js";
 import { stepForm, trainingStep } from "./training-step.js";
-
-/** A run's surroundings, none of which changes what it computes. */
-export interface TrainSurroundings extends CheckedEngine, RecomputeOptions {
-  /** Where the run is kept; a run that is there already goes on. */
-  readonly directory: string;
-  /** Kept with the run as `config.json`, so that it can be gone on with by its directory alone. */
-  readonly config?: RunConfig;
-  /** Bytes of decoded pictures to keep in memory; 1 GiB unless given. */
-  readonly cacheBytes?: number;
-  /** Seconds between checkpoints within an epoch; 60 unless given. */
-  readonly checkpointSeconds?: number;
-  /** Has the steps taken by replicas elsewhere, in rounds; they are taken here unless given. */
-  readonly rounds?: Rounds;
-  readonly signal?: AbortSignal;
-  readonly progress?: Progress;
-  /** Called with what each epoch came to, those of an earlier part of the run first. */
-  readonly onEpoch?: (epoch: EpochResult) => void;
-}
-
-/** What one epoch came to. */
-export interface EpochResult {
-  /** From 1. */
-  readonly epoch: number;
-  readonly trainLoss: number;
-  /** Where batches are mixed, by the label with the larger share of each picture. */
-  readonly trainTop1: number;
-  /** Of its last step. */
-  readonly learningRate: number;
-  readonly badPictures: number;
-  readonly val: Pick<Evaluation, "top1" | "top5" | "loss" | "n" | "ci95">;
-}
-
-export interface TrainResult {
-  readonly run: string;
-  /** Directory of the model after the last epoch. */
-  readonly model: string;
-  readonly epochs: readonly EpochResult[];
-  /** The best epoch by the run's metric. */
-  readonly best: { readonly epoch: number; readonly top1: number; readonly model: string };
-  /** Models of the best epochs that were kept, the best first. */
-  readonly kept: readonly { readonly epoch: number; readonly value: number; readonly model: string }[];
-  /** Training pictures a second, of this part of the run; evaluation is not counted. Null where there was nothing left to train. */
-  readonly imagesPerSecond: number | null;
-  readonly seconds: number;
-}
 
 /**
  * Trains a model, from whatever weights it has, and keeps everything in a directory: `options.json`, `metrics.jsonl` and
@@ -332,56 +278,29 @@ class Run {
 
   /** An epoch of rounds, each with a checkpoint at its end. */
   private async trainRounds(rounds: Rounds): Promise<void> {
-    const { options, steps, surroundings } = this;
+    const { options, steps, surroundings, directory } = this;
     const each = options.batchSize * rounds.replicas;
     const { epoch, stepInEpoch: done } = this.state;
     const task = this.progress.start(`epoch ${epoch + 1}/${options.epochs}`, steps * each, "pictures", done * each);
     try {
       while (this.state.stepInEpoch < steps) {
         const started = performance.now();
-        const { stepInEpoch: first, replicas } = this.state;
-        const count = Math.min(rounds.localSteps, steps - first);
+        const before = this.state.pictures;
         const { signal } = surroundings;
-        const asked = {
-          epoch,
-          first,
-          steps: count,
-          perEpoch: steps,
-          shared: sharedPart(this.shared),
-          replicas,
-          signal,
-        };
-        const found = await rounds.run(asked);
-        const all = found.map(({ shared }) => shared);
-        this.shared = outerStep(this.shared, all, this.step!.trained, rounds);
-        for (let i = 0; i < count; i++) await this.count(roundMetrics(found, i), each);
-        this.state = { ...this.state, replicas: found.map(({ place }) => place) };
+        const { state, shared, rows } = await nextRound(rounds, this.state, this.shared, {
+          ...{ perEpoch: steps, options, trained: this.step!.trained, signal },
+        });
+        [this.state, this.shared] = [state, shared];
+        for (const row of rows) this.state = { ...this.state, metricsBytes: await directory.metrics.log(row) };
         await this.save();
         await rounds.kept(this.state.replicas);
-        this.trainedPictures += count * each;
+        this.trainedPictures += this.state.pictures - before;
         this.trainingMs += performance.now() - started;
-        task.advance(count * each, `loss ${(this.state.lossSum / this.state.pictures).toFixed(3)}`);
+        task.advance(this.state.pictures - before, `loss ${(this.state.lossSum / this.state.pictures).toFixed(3)}`);
       }
     } finally {
       task.end();
     }
-  }
-
-  /** Counts a step of all replicas. */
-  private async count({ loss, correct }: { loss: number; correct: number }, pictures: number): Promise<void> {
-    const { state } = this;
-    const [step, learningRate] = [state.step + 1, this.learningRate()];
-    this.state = {
-      ...state,
-      step,
-      stepInEpoch: state.stepInEpoch + 1,
-      position: state.position + pictures,
-      pictures: state.pictures + pictures,
-      lossSum: state.lossSum + loss * pictures,
-      correctSum: state.correctSum + correct,
-    };
-    const row = { kind: "step" as const, step, epoch: state.epoch + 1, learningRate, loss };
-    this.state = { ...this.state, metricsBytes: await this.directory.metrics.log(row) };
   }
 
   private async current(): Promise<StateTensors> {
