@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -64,8 +65,11 @@ describe.skipIf(skipped !== null)(`training by a queue${skipped === null ? "" : 
 
     const [victim] = workers(2);
     const running = trained("by-2", rounds(3, ...outer));
-    await sleep(4000);
+    // In the midst of the rounds.
+    while (!existsSync(at("by-2", "checkpoint.safetensors"))) await sleep(20);
+    expect(victim!.child.exitCode).toBeNull();
     await victim!.stop("SIGKILL");
+    expect(existsSync(at("by-2", "model"))).toBe(false);
     expect(await running).toEqual(expected);
 
     // After its first checkpoint.
