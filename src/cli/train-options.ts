@@ -20,6 +20,12 @@ import * as cli from "./options.js";
 export interface TrainCommandOptions
   extends cli.EngineOptions,
     Partial<Omit<TrainOptions, "resolution" | "earlierResolutions" | "onBadImage" | "batchSize">> {
+  readonly queue?: string | true;
+  readonly store?: string;
+  readonly localSteps?: number;
+  readonly replicas?: number;
+  readonly outerLearningRate?: number;
+  readonly outerMomentum?: number;
   readonly data?: string;
   readonly out?: string;
   readonly recipe?: string;
@@ -234,6 +240,16 @@ const withStudents = (to: Command): Command =>
     )
     .option("--per-class <n>", "pictures a class then has (default: the mean)", cli.positiveInteger);
 
+/** Training on many machines. */
+const withRounds = (to: Command): Command =>
+  to
+    .option("--queue [address]", "have workers take the steps, in rounds: redis://... (docs/CLUSTER.md)")
+    .option("--store <dir>", "the folder here that workers know as their --store (default: /)")
+    .option("--local-steps <n>", "steps of each replica between two averages", cli.positiveInteger)
+    .option("--replicas <n>", "replicas of the network, whatever the number of workers", cli.positiveInteger)
+    .option("--outer-learning-rate <x>", "of the step along the average (default: 1)", cli.positiveNumber)
+    .option("--outer-momentum <m>", "Nesterov momentum of that step (default: 0)", cli.fraction);
+
 /** Adds all that `train` takes. */
 export const withTrainOptions = (to: Command): Command =>
   [
@@ -245,4 +261,5 @@ export const withTrainOptions = (to: Command): Command =>
     withStudents,
     withAdversary,
     withChoice,
+    withRounds,
   ].reduce((command, add) => add(command), to);

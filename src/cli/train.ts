@@ -33,6 +33,7 @@ import * as cli from "./options.js";
 import { runStart } from "./recording.js";
 import { table } from "./table.js";
 import { type TrainCommandOptions, withTrainOptions } from "./train-options.js";
+import { openRoundsOf, roundsAsked } from "./train-queue.js";
 import { absolute, checkStudents, runStudents, studentsOf, studentsText } from "./train-students.js";
 
 const base = cli.command("train", "Train a network from scratch, or on from a model. A run that was stopped goes on.", [
@@ -62,6 +63,7 @@ export const trainCommand = cli
       givenOptions(typed, command),
       { arch: start.arch, resolution: start.input.resolution, pictures: data.train.samples.length },
     );
+    const inRounds = roundsAsked(typed, options);
     const model = normalizedFor(start, options);
     const { device, threads } = typed;
     const surroundings = {
@@ -104,13 +106,17 @@ export const trainCommand = cli
       settings: { ...what, data: where, test: preprocessing, ...options, device, threads },
       ...{ model, resolutions: [preprocessing.resolution], trainResolution: options.resolution, files: FILES },
     });
+    const { train: pictures } = data;
+    const spread = { directory: out!, model, train: pictures, data: where, options, test: preprocessing };
+    const rounds = await openRoundsOf(inRounds, { ...spread, device, progress });
     const found = await recorded(begun, { progress, signal }, (run) =>
       train(model, data, options, preprocessing, {
         ...place,
+        rounds,
         progress: run.progress,
         onEpoch: (epoch) => run.epoch(numbersOf(epoch)),
       }),
-    );
+    ).finally(() => rounds?.close());
     cli.print(typed.json, found, () => resultText(found));
   });
 

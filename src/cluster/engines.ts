@@ -6,6 +6,7 @@ import type { TypedArray } from "../onnx/index.js";
 import type { RunSpec } from "./job.js";
 import type { ShardSource } from "./pictures.js";
 import { joined } from "./result.js";
+import { openSteps } from "./steps.js";
 import { type Store, Unavailable } from "./store.js";
 
 /** Sessions that stay open; one more, and the one that was not used for longest is closed. */
@@ -15,7 +16,7 @@ type Rows = { readonly bad: readonly { name: string; reason: string }[]; readonl
 
 /** What computes shards of one kind of run. */
 interface Engine {
-  compute(source: ShardSource, signal: AbortSignal): Promise<Rows>;
+  compute(source: ShardSource, signal: AbortSignal, spec: RunSpec): Promise<Rows>;
   dispose(): Promise<void>;
 }
 
@@ -62,7 +63,7 @@ export function openEngines(store: Store, threads: number | undefined): Engines 
     async compute(spec, source, signal) {
       const own = taken(spec);
       try {
-        return await (await own.engine).compute(source, signal);
+        return await (await own.engine).compute(source, signal, spec);
       } finally {
         own.users--;
         for (const old of kept.slice(KEPT).filter(({ users }) => users === 0)) {
@@ -158,6 +159,16 @@ async function openEngine(spec: RunSpec, store: Store, threads: number | undefin
       return engine(trunk.pool, ({ source, order }, signal) =>
         collected(trunkRows(trunk, { ...options, source, signal }, order, draw), ({ rows }) => ({ rows }), order),
       );
+    }
+    case "steps": {
+      const steps = openSteps(spec, model, store, threads);
+      return {
+        async compute({ source, order }, signal, own) {
+          const found = await steps.compute(own, source, order[0]!, signal);
+          return { bad: [], arrays: { positions: Int32Array.of(0), ...found } };
+        },
+        dispose: steps.dispose,
+      };
     }
     default:
       return work satisfies never;

@@ -19,4 +19,5 @@ export {
 export { type Connection, connect, queueName, shownAddress } from "./redis.js";
 export { pictureBytes, type Sizing, type SizingOptions, sizing } from "./sizing.js";
 export { openSpread, SHARD_SIZE, type Spread, type SpreadOptions } from "./spread.js";
+export { openRounds, type SpreadRoundsOptions } from "./train.js";
 export { type ServeOptions, serve, type WorkerState } from "./worker.js";

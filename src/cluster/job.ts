@@ -5,6 +5,7 @@ import { CROP_MODES, ON_BAD_IMAGE, type TestPreprocessing, TRANSFORMS } from "..
 import { DataError } from "../errors.js";
 import { RECIPE_NAMES } from "../fixres/index.js";
 import { DEVICES, ENGINE_VERSION } from "../runtime/index.js";
+import { TrainOptions } from "../train/index.js";
 import { VERSION } from "../version.js";
 
 const Hash = z.string().regex(/^[0-9a-f]{64}$/);
@@ -36,7 +37,29 @@ export const RunSpec = z.strictObject({
       seed: z.number(),
       draw: z.number(),
     }),
+    /** Or a replica's steps of a training run, whose result is a state in the store. */
+    z.strictObject({
+      kind: z.literal("steps"),
+      options: TrainOptions,
+      /** Hash of which pictures it trains by. */
+      data: z.string(),
+    }),
   ]),
+  /** Of training: which steps, and from which states. */
+  round: z
+    .strictObject({
+      epoch: z.number().int(),
+      first: z.number().int(),
+      steps: z.number().int().positive(),
+      perEpoch: z.number().int().positive(),
+      replicas: z.number().int().positive(),
+      /** Folder of the states, from the store's root. */
+      states: z.string(),
+      /** What all replicas begin with, and what each has kept for itself; none before the first round. */
+      shared: Hash,
+      own: z.array(Hash),
+    })
+    .optional(),
   model: z.strictObject({
     /** From the store's root. */
     path: z.string(),

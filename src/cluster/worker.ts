@@ -97,7 +97,10 @@ export async function serve(options: ServeOptions): Promise<{ readonly shards: n
       if (await redis.exists(KEYS.cancelled(job.run)).catch(() => 0)) stop.abort(new Error("cancelled"));
     }, BEAT_MS);
     try {
-      const source = await shardSource(spec, unpackPictures(job.pictures), store, opened);
+      const source =
+        spec.work.kind === "steps"
+          ? { source: await opened(spec.data.source!), order: Int32Array.of(job.shard), truth: [] }
+          : await shardSource(spec, unpackPictures(job.pictures), store, opened);
       const rows = await engines.compute(spec, source, stop.signal);
       const seconds = (performance.now() - started) / 1000;
       const bytes = encodeResult({ count: job.count, worker: name, seconds, ...rows });

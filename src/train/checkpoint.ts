@@ -21,6 +21,8 @@ const RunState = z.object({
   best: z.object({ epoch: z.number().int(), top1: z.number() }).nullable(),
   /** The best epochs by the run's metric, the best first: as many as are kept, at least that one. */
   standing: z.array(z.object({ epoch: z.number().int(), value: z.number() })),
+  /** Where each replica's own state is, in a run by rounds. */
+  replicas: z.array(z.string()).default([]),
 });
 export type RunState = z.infer<typeof RunState>;
 
@@ -36,6 +38,7 @@ export const FRESH: RunState = {
   metricsBytes: 0,
   best: null,
   standing: [],
+  replicas: [],
 };
 
 /** Tensors by name as a session carries them: parameters, running statistics, optimizer slots. */

@@ -11,9 +11,9 @@ import { normalizedFor } from "./normalization.js";
 import { checkTrainOptions, optimizerOf, type TrainOptions } from "./options.js";
 import { batchFeeds, isMixed, trainingPictures } from "./pictures.js";
 import { stepWithin } from "./recompute.js";
-import type { TrainSurroundings } from "./run.js";
 import { checkDevice } from "./self-check.js";
 import { initialState } from "./step.js";
+import type { TrainSurroundings } from "./surroundings.js";
 import { stepForm, trainingStep } from "./training-step.js";
 
 /** The loss under a learning rate, of one update of the ramp. */

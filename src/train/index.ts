@@ -10,6 +10,7 @@ export { balancedWeights } from "./class-weights.js";
 export { configOf, loadConfig, type RunConfig } from "./config.js";
 export { type FindRateOptions, type FoundRate, findLearningRate, judged, type RatePoint } from "./find-rate.js";
 export { frozenParts, layerFactor, partOfNetwork, partsOf } from "./groups.js";
+export { type LocalResult, type LocalSteps, type LocalTrainer, openLocalTrainer } from "./local-steps.js";
 export {
   correctCount,
   correctEach,
@@ -38,14 +39,23 @@ export {
   METRICS,
   type Metric,
   NORMALIZATIONS,
-  type TrainOptions,
+  TrainOptions,
 } from "./options.js";
 export { resolutionAt } from "./progressive.js";
 export { recipe } from "./recipe-file.js";
 export { type NamedRecipe, RECIPE_NAMES, RECIPES, type Recipe } from "./recipes.js";
 export { keptBytes, type RecomputeOptions, stepWithin } from "./recompute.js";
 export { type Circumstances, resolvedOptions } from "./resolve.js";
-export { type EpochResult, type TrainResult, type TrainSurroundings, train } from "./run.js";
+export {
+  checkRounds,
+  isOwn,
+  type ReplicaResult,
+  type RoundOptions,
+  type RoundRequest,
+  type Rounds,
+  sharedPart,
+} from "./rounds.js";
+export { train } from "./run.js";
 export { sourceHash } from "./rundir.js";
 export { checkSchedule, learningRateAt, SCHEDULES, type Schedule, type ScheduleName } from "./schedule.js";
 export {
@@ -88,5 +98,6 @@ export {
   taughtBy,
   trainStudents,
 } from "./student/index.js";
+export type { EpochResult, TrainResult, TrainSurroundings } from "./surroundings.js";
 export { stepForm, type TrainingStepOptions, trainingStep } from "./training-step.js";
 export { forClasses } from "./transfer.js";

@@ -8,66 +8,25 @@ import { openSession, type Session, type Tensors } from "../runtime/index.js";
 import { mainName } from "./adversarial/index.js";
 import { FRESH, loadCheckpoint, type RunState, type StateTensors, saveCheckpoint } from "./checkpoint.js";
 import { weightsInLoss } from "./class-weights.js";
-import type { RunConfig } from "./config.js";
 import { checkFinite, checkLoss, checkLossScale, diverged } from "./finite.js";
 import { stepsPerEpoch } from "./length.js";
+import { nextRound } from "./next-round.js";
 import { noiseFeeds } from "./noise.js";
 import { normalizedFor } from "./normalization.js";
 import { checkTrainOptions, optimizerOf, type TrainOptions } from "./options.js";
 import { isMixed, trainingPictures } from "./pictures.js";
 import { resolutionAt } from "./progressive.js";
-import { type RecomputeOptions, recomputedParts, stepWithin } from "./recompute.js";
+import { recomputedParts, stepWithin } from "./recompute.js";
+import { checkRounds, isOwn, type Rounds, roundNames, roundsOf, stepsOfReplica } from "./rounds.js";
 import { openRun, type RunDirectory, type RunFile, sourceHash } from "./rundir.js";
 import { learningRateAt } from "./schedule.js";
-import { type CheckedEngine, checkDevice } from "./self-check.js";
+import { checkDevice } from "./self-check.js";
 import { isOver, placed } from "./standing.js";
 import { initialState, type StepGraph } from "./step.js";
 import { type Lesson, lessonOf, type TrainingData } from "./student/lesson.js";
+import type { EpochResult, TrainResult, TrainSurroundings } from "./surroundings.js";
 import { trainedModel } from "./trained-model.js";
 import { stepForm, trainingStep } from "./training-step.js";
-
-/** A run's surroundings, none of which changes what it computes. */
-export interface TrainSurroundings extends CheckedEngine, RecomputeOptions {
-  /** Where the run is kept; a run that is there already goes on. */
-  readonly directory: string;
-  /** Kept with the run as `config.json`, so that it can be gone on with by its directory alone. */
-  readonly config?: RunConfig;
-  /** Bytes of decoded pictures to keep in memory; 1 GiB unless given. */
-  readonly cacheBytes?: number;
-  /** Seconds between checkpoints within an epoch; 60 unless given. */
-  readonly checkpointSeconds?: number;
-  readonly signal?: AbortSignal;
-  readonly progress?: Progress;
-  /** Called with what each epoch came to, those of an earlier part of the run first. */
-  readonly onEpoch?: (epoch: EpochResult) => void;
-}
-
-/** What one epoch came to. */
-export interface EpochResult {
-  /** From 1. */
-  readonly epoch: number;
-  readonly trainLoss: number;
-  /** Where batches are mixed, by the label with the larger share of each picture. */
-  readonly trainTop1: number;
-  /** Of its last step. */
-  readonly learningRate: number;
-  readonly badPictures: number;
-  readonly val: Pick<Evaluation, "top1" | "top5" | "loss" | "n" | "ci95">;
-}
-
-export interface TrainResult {
-  readonly run: string;
-  /** Directory of the model after the last epoch. */
-  readonly model: string;
-  readonly epochs: readonly EpochResult[];
-  /** The best epoch by the run's metric. */
-  readonly best: { readonly epoch: number; readonly top1: number; readonly model: string };
-  /** Models of the best epochs that were kept, the best first. */
-  readonly kept: readonly { readonly epoch: number; readonly value: number; readonly model: string }[];
-  /** Training pictures a second, of this part of the run; evaluation is not counted. Null where there was nothing left to train. */
-  readonly imagesPerSecond: number | null;
-  readonly seconds: number;
-}
 
 /**
  * Trains a model, from whatever weights it has, and keeps everything in a directory: `options.json`, `metrics.jsonl` and
@@ -85,7 +44,9 @@ export async function train(
 ): Promise<TrainResult> {
   const resolved = checkTrainOptions(options);
   const model = normalizedFor(from, resolved);
-  const steps = stepsPerEpoch(data.train, resolved);
+  const { rounds } = surroundings;
+  if (rounds !== undefined) checkRounds(resolved, rounds);
+  const steps = rounds ? stepsOfReplica(data.train, resolved, rounds) : stepsPerEpoch(data.train, resolved);
   const lesson = lessonOf(data, resolved);
   const { arch, classes, provenance } = model;
   // Before there is a directory.
@@ -102,6 +63,7 @@ export async function train(
     val: sourceHash(data.val),
     test: { ...test },
     taught: data.taught?.fingerprint ?? "",
+    rounds: rounds ? roundsOf(rounds) : null,
     options: resolved,
   };
   const directory = await openRun(surroundings.directory, file, surroundings.config);
@@ -117,6 +79,8 @@ export async function train(
 /** One run under way: its session, its place, and what it has found. */
 class Run {
   private session: Session | null = null;
+  /** What replicas begin with, where there are rounds. */
+  private shared: StateTensors = {};
   private step: StepGraph | null = null;
   private resolution = 0;
   /** Whether the session has not run yet. */
@@ -148,7 +112,8 @@ class Run {
     await this.begin();
     while (!isOver(this.state.epoch, this.state.standing, options)) {
       await this.useResolution(resolutionAt(options, this.state.epoch));
-      await this.trainEpoch();
+      if (this.surroundings.rounds === undefined) await this.trainEpoch();
+      else await this.trainRounds(this.surroundings.rounds);
       await this.endEpoch();
     }
     const { best, standing, epoch } = this.state;
@@ -188,7 +153,9 @@ class Run {
     await this.useResolution(resolutionAt(options, this.state.epoch), (step) =>
       found === null
         ? initialState(step, optimizerOf(options), (name) => model.tensors.get(mainName(name))!.data)
-        : found.state(step.state),
+        : found.state(
+            this.surroundings.rounds ? roundNames(step.state, step.trained, this.surroundings.rounds) : step.state,
+          ),
     );
   }
 
@@ -209,8 +176,10 @@ class Run {
     const step = stepWithin(build, model.arch, surroundings, this.progress);
     const state = start === undefined ? await this.session!.getState() : start(step);
     await this.session?.dispose();
-    this.session = await openSession(step.program, { device, threads });
-    await this.session.setState(state);
+    if (surroundings.rounds === undefined) {
+      this.session = await openSession(step.program, { device, threads });
+      await this.session.setState(state);
+    } else this.shared = Object.fromEntries(Object.entries(state).filter(([name]) => !isOwn(name)));
     this.step = step;
     this.resolution = resolution;
     this.isFresh = true;
@@ -307,6 +276,37 @@ class Run {
     this.state = { ...this.state, metricsBytes };
   }
 
+  /** An epoch of rounds, each with a checkpoint at its end. */
+  private async trainRounds(rounds: Rounds): Promise<void> {
+    const { options, steps, surroundings, directory } = this;
+    const each = options.batchSize * rounds.replicas;
+    const { epoch, stepInEpoch: done } = this.state;
+    const task = this.progress.start(`epoch ${epoch + 1}/${options.epochs}`, steps * each, "pictures", done * each);
+    try {
+      while (this.state.stepInEpoch < steps) {
+        const started = performance.now();
+        const before = this.state.pictures;
+        const { signal } = surroundings;
+        const { state, shared, rows } = await nextRound(rounds, this.state, this.shared, {
+          ...{ perEpoch: steps, options, trained: this.step!.trained, signal },
+        });
+        [this.state, this.shared] = [state, shared];
+        for (const row of rows) this.state = { ...this.state, metricsBytes: await directory.metrics.log(row) };
+        await this.save();
+        await rounds.kept(this.state.replicas);
+        this.trainedPictures += this.state.pictures - before;
+        this.trainingMs += performance.now() - started;
+        task.advance(this.state.pictures - before, `loss ${(this.state.lossSum / this.state.pictures).toFixed(3)}`);
+      }
+    } finally {
+      task.end();
+    }
+  }
+
+  private async current(): Promise<StateTensors> {
+    return this.session === null ? this.shared : this.session.getState();
+  }
+
   private async checkDevice(feeds: Tensors): Promise<void> {
     const { session, step, surroundings, progress } = this;
     await checkDevice({
@@ -326,7 +326,7 @@ class Run {
   private async endEpoch(): Promise<void> {
     const { state, options, directory } = this;
     const epoch = state.epoch + 1;
-    const tensors = await this.session!.getState();
+    const tensors = await this.current();
     checkFinite(tensors, state.step, this.learningRate(1));
     const training = { source: this.data.train, options, test: this.test, taught: this.data.taught };
     const trained = trainedModel(this.model, tensors, epoch, training);
@@ -348,7 +348,7 @@ class Run {
     if (options.keep > 0 && standing.includes(one)) await saveModel(directory.kept(epoch), trained);
     if (isOver(epoch, standing, options)) await saveModel(directory.model, trained);
     const best = improved ? { epoch, top1 } : state.best;
-    this.state = { ...FRESH, step: state.step, epoch, metricsBytes, best, standing };
+    this.state = { ...FRESH, step: state.step, epoch, metricsBytes, best, standing, replicas: state.replicas };
     await saveCheckpoint(directory.checkpoint, tensors, this.state);
     if (options.keep > 0) await directory.keepOnly(standing.map((kept) => kept.epoch));
     this.progress.note(
@@ -378,7 +378,7 @@ class Run {
   }
 
   private async save(): Promise<void> {
-    const tensors = await this.session!.getState();
+    const tensors = await this.current();
     checkFinite(tensors, this.state.step, this.learningRate(1));
     await saveCheckpoint(this.directory.checkpoint, tensors, this.state);
   }

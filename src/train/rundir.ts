@@ -26,6 +26,16 @@ const RunFile = z.strictObject({
   test: z.record(z.string(), z.unknown()),
   /** A hash of the pictures that a teacher labelled, and of its labels; empty where there are none. */
   taught: z.string().default(""),
+  /** How it is cut into rounds; null where it is not. */
+  rounds: z
+    .strictObject({
+      localSteps: z.number(),
+      replicas: z.number(),
+      outerLearningRate: z.number(),
+      outerMomentum: z.number(),
+    })
+    .nullable()
+    .default(null),
   options: TrainOptions,
 });
 export type RunFile = z.infer<typeof RunFile>;

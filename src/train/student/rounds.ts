@@ -8,7 +8,8 @@ import { type EfficientNet, expectedClasses, loadModel, type Model, parametersOf
 import { type Progress, silent } from "../../progress.js";
 import { configOf, saveConfig } from "../config.js";
 import type { TrainOptions } from "../options.js";
-import { type TrainSurroundings, train } from "../run.js";
+import { train } from "../run.js";
+import type { TrainSurroundings } from "../surroundings.js";
 import type { Choice } from "./choose.js";
 import { contentsOfSource } from "./label.js";
 import { type LabelFile, labelInto, openLabels, preprocessingOf } from "./label-file.js";
