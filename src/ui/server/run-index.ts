@@ -182,8 +182,14 @@ function top1Of({ result, epochs }: RunRecord): number | null {
     typeof value === "number" && value >= 0 && value <= 1 ? value : null;
   const inside = (value: unknown): number | null =>
     typeof value === "object" && value !== null ? number((value as Record<string, unknown>).top1) : number(value);
-  const rows = Array.isArray(result?.rows) ? result.rows.map(inside) : [];
-  const measured = [result?.after, result?.top1, result?.best].map(inside).find((value) => value !== null);
+  // Rows of a sweep that tunes have what they came to in `after`, rounds of students in `val`.
+  const nested = (row: unknown, name: string): unknown =>
+    typeof row === "object" && row !== null ? (row as Record<string, unknown>)[name] : undefined;
+  const rows = Array.isArray(result?.rows) ? result.rows.map((row) => inside(nested(row, "after") ?? row)) : [];
+  const last = Array.isArray(result?.rounds) ? nested(result.rounds.at(-1), "val") : undefined;
+  const measured = [result?.after, result?.top1, result?.val, last, result?.best]
+    .map(inside)
+    .find((value) => value !== null);
   const all = [...(measured === undefined || measured === null ? rows : [measured])];
   if (all.length === 0) all.push(...epochs.map((epoch) => number(epoch.valTop1 ?? epoch.top1)));
   const known = all.filter((value) => value !== null);
