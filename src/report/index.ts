@@ -5,13 +5,22 @@
  * @module
  */
 export { sweepChart } from "./chart.js";
-export { type AbsentFigure, cellId, type Figure, type FigureLook, figureSvg, figuresOf } from "./figures/index.js";
+export {
+  type AbsentFigure,
+  cellId,
+  type Figure,
+  type FigureLook,
+  figureSvg,
+  figuresOf,
+  hasCells,
+} from "./figures/index.js";
 export {
   type AccuracyAt,
   accuraciesOf,
   type EvaluationFindings,
   evaluationFindings,
   type FindingsOptions,
+  mainEvaluation,
   type RunFindings,
   runFindings,
 } from "./findings/index.js";

@@ -1,6 +1,6 @@
 import { duration, percent, points } from "../../format.js";
 import { escapeXml, shortText } from "../escape.js";
-import { type AbsentFigure, cellId, type Figure, figureSvg } from "../figures/index.js";
+import { type AbsentFigure, cellId, type Figure, figureSvg, hasCells } from "../figures/index.js";
 import {
   type DrawnCell,
   type EvaluationFindings,
@@ -115,7 +115,7 @@ const isInterval = (value: unknown): value is readonly [number, number] =>
 
 async function figureSection(figure: Figure): Promise<string> {
   const { name, title, subtitle, note, table } = figure;
-  const caption = [subtitle, note]
+  const caption = [subtitle, note, hasCells(figure) ? "Choose a cell to see its pictures below" : undefined]
     .filter((text) => text !== undefined)
     .map(sentence)
     .join(" ");
@@ -146,7 +146,7 @@ function cellSection(cell: DrawnCell, evaluation: EvaluationFindings, found: Run
   const words = label === predicted ? `${is}, recognised` : `${is}, taken for ${taken}`;
   const some = count > pictures.length ? `; the ${pictures.length} of the largest loss:` : "";
   return `<section class="cell" id="${id}" aria-labelledby="${id}-title">
-<h3 id="${id}-title">${words}: ${count} pictures${some}</h3>
+<h3 id="${id}-title">${words}: ${count} ${count === 1 ? "picture" : "pictures"}${some}</h3>
 ${pictureList(pictures, evaluation, found)}
 <a href="#confusion-counts">Back to the matrix</a>
 </section>`;

@@ -43,12 +43,10 @@ function Run({ run, reload }: { readonly run: RunDetails; readonly reload: () =>
         <section aria-labelledby="evaluations">
           <h2 id="evaluations">Predictions</h2>
           <ul class="cards">
-            {evaluations.map(({ name: of, n, top1, top5, loss }, place) => (
-              <li key={of} class="card">
+            {evaluations.map(({ part, n, top1, top5, loss }, place) => (
+              <li key={part} class="card">
                 <h3>
-                  <a href={`/runs/${run.id}/pictures/${place}`}>
-                    {of === "." ? "All pictures" : of.replace("evaluations/", "")}
-                  </a>
+                  <a href={`/runs/${run.id}/pictures/${place}`}>{part ?? "All pictures"}</a>
                 </h3>
                 <dl class="facts">
                   <Fact name="top-1" value={percent(top1)} />
