@@ -39,7 +39,7 @@ export {
   type RunEpoch,
   type RunKind,
   type RunModel,
-  type RunRecord,
+  RunRecord,
   type RunStart,
   type RunStatus,
   readRun,

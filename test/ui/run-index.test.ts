@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -29,4 +29,21 @@ it("knows the accuracy that each kind of run came to", async () => {
   expect(Object.fromEntries(found.map(({ summary }) => [summary.name, summary.top1]))).toEqual({
     ...{ eval: 0.5, tune: 0.6, train: 0.7, students: 0.8, round: 0.3, sweep: 0.2, "sweep-tuned": 0.65, running: 0.25 },
   });
+});
+
+it("lists no file that is not the record of a run", async () => {
+  const folder = join(root, "others");
+  const whole = JSON.parse(await readFile(join(root, "eval", "run.json"), "utf8"));
+  const others = {
+    empty: "",
+    text: "[]",
+    other: "{}",
+    settings: { ...whole, settings: 1 },
+    kind: { ...whole, kind: "x" },
+  };
+  for (const [name, text] of Object.entries(others)) {
+    await mkdir(join(folder, name), { recursive: true });
+    await writeFile(join(folder, name, "run.json"), typeof text === "string" ? text : JSON.stringify(text));
+  }
+  expect(await openRunIndex(folder).list()).toEqual([]);
 });

@@ -96,7 +96,9 @@ function summaryOf({ accuracies, run, evaluations }: RunFindings): { label: stri
   const shown =
     run.kind === "sweep"
       ? [accuracies.reduce<(typeof accuracies)[number] | null>((a, b) => (a === null || b.top1 > a.top1 ? b : a), null)]
-      : accuracies.slice(0, 3);
+      : run.kind === "train" && accuracies.length > 3
+        ? [accuracies[0]!, ...accuracies.slice(-2)]
+        : accuracies.slice(0, 3);
   const facts = shown.flatMap((one) =>
     one === null ? [] : [{ label: `top-1, ${shortText(one.name)}, ${one.resolution} px`, value: percent(one.top1) }],
   );

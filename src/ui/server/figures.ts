@@ -39,6 +39,11 @@ export function figureShelf(root: string) {
   };
 }
 
+/** Loads what draws, before anybody waits for a figure: it takes a second of the server's thread. */
+export async function warmFigures(): Promise<void> {
+  await figureSvg({ title: "", alt: "", spec: { data: { values: [{ a: 1 }] }, mark: "point" } });
+}
+
 async function figuresIn(root: string, folder: string, { files }: RunRecord): Promise<readonly DrawnFigure[]> {
   for (const path of ["run.json", ...Object.values(files)]) {
     // What is not there yet leads nowhere; what is there must lie in the runs folder, with all links followed.
