@@ -134,6 +134,8 @@ describe("by keyboard and mouse", () => {
     await page.goto(`${ui.origin}/runs/${await idOf("eval")}`);
     const cells = page.locator(".matrix").first().getByRole("link");
     await cells.first().waitFor({ timeout: 30_000 });
+    // Figures say what must be known of them.
+    await page.getByText("so that heights do not compare").first().waitFor();
     for (const choose of [() => cells.first().click(), () => cells.first().press("Enter")]) {
       const told = await cells.first().getAttribute("aria-label");
       const [, is, taken, count] = /^(.*) taken for (.*): (\d+) of \d+$/.exec(told!)!;
