@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readRun } from "../src/report/index.js";
 import { fixres } from "./command.js";
 import { done, makeClassroom, SMALL, students } from "./students.js";
 
@@ -34,6 +35,26 @@ describe("students by rounds", () => {
     const { stdout } = await done("compare", ...folders, "--json");
     expect(JSON.parse(stdout).pairs).toHaveLength(2);
   });
+
+  it("leave a record of the series, and one of each round", async () => {
+    const series = await readRun(at("whole"));
+    expect(series).toMatchObject({ kind: "train", status: "done", progress: null });
+    expect(series.epochs.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4]);
+    expect(series.settings).toMatchObject({ "student.rounds": 2, "student.teacher": at("teacher", "model"), seed: 0 });
+    const { teacher, rounds } = series.result as { teacher: object; rounds: { taught: object }[] };
+    expect(teacher).toMatchObject({ val: { n: 12 } });
+    expect(rounds.map(({ taught }) => taught)).toEqual([
+      expect.objectContaining({ leaked: 12 }),
+      expect.objectContaining({ leaked: 12 }),
+    ]);
+    const second = await readRun(at("whole", "round-2"));
+    expect(second).toMatchObject({ status: "done", settings: { round: 2, seed: 1 }, result: { round: 2 } });
+    expect(second.epochs).toEqual(series.epochs.slice(2).map((own) => ({ ...own, epoch: own.epoch - 2 })));
+    const { stdout } = await done("report", at("whole"), "--no-pictures", "--json");
+    const [report] = JSON.parse(stdout).reports;
+    const names = report.figures.map(({ name }: { name: string }) => name);
+    expect(names).toEqual(expect.arrayContaining(["resolution", "loss", "accuracy", "confusion-counts"]));
+  }, 60_000);
 
   it("begin by labels that were made before, in parts", async () => {
     const label = (part: string, out: string) =>

@@ -1,8 +1,14 @@
 import { resolve } from "node:path";
 import { openUnlabelled, type Splits, type TestPreprocessing } from "../data/index.js";
 import { RequestError } from "../errors.js";
+import { testPreprocessing } from "../evaluate/index.js";
 import { type EfficientNet, loadModel } from "../models/index.js";
+import type { Progress } from "../progress.js";
+import { type Recording, recorded } from "../report/index.js";
 import {
+  type EpochResult,
+  type RoundResult,
+  type RoundsOptions,
   type RoundsResult,
   type RunConfig,
   type TrainOptions,
@@ -10,6 +16,7 @@ import {
   trainStudents,
 } from "../train/index.js";
 import * as cli from "./options.js";
+import { runStart } from "./recording.js";
 import { table } from "./table.js";
 import type { TrainCommandOptions } from "./train-options.js";
 
@@ -68,25 +75,76 @@ export interface Students {
   readonly test: TestPreprocessing;
 }
 
-/** Trains the students of all rounds. Each has a seed of its own, so that it does not begin as its teacher did. */
+/** What a round leaves in its folder. */
+const FILES = { metrics: "metrics.csv", model: "model", best: "best", evaluation: "evaluation" };
+
+/**
+ * Trains the students of all rounds. Each has a seed of its own, so that it does not begin as its teacher did. The series has a record of
+ * its run, and each round one of its own.
+ * @param settings - that all rounds have, as they were resolved
+ */
 export async function runStudents(
   { request, data, start, options, test }: Students,
-  surroundings: TrainSurroundings,
+  settings: object,
+  surroundings: TrainSurroundings & { readonly progress: Progress; readonly signal: AbortSignal },
 ): Promise<RoundsResult> {
   const { teacher, labelFile, unlabelled, rounds, students } = request;
+  const { directory, progress, signal } = surroundings;
   if (students.length > rounds)
     throw new RequestError(
       `there are ${students.length} students (--student), but ${rounds} rounds; give as many --rounds.`,
     );
   const source = await openUnlabelled(unlabelled);
-  for (const note of source.notes) surroundings.progress?.note(note);
+  for (const note of source.notes) progress.note(note);
   const student = async (round: number) => {
     const seed = options.seed + round - 1;
     const name = students[Math.min(round, students.length) - 1];
     return { model: await start(name, seed), options: { ...options, seed } };
   };
   const first = labelFile === undefined ? await loadModel(teacher!) : labelFile;
-  return trainStudents(data, source, first, { rounds, test, student }, surroundings);
+  const about = { resolutions: [test.resolution], trainResolution: options.resolution };
+  const shownTo = typeof first === "string" ? undefined : testPreprocessing(first.input, {});
+  const begun = runStart("train", directory, {
+    settings: { ...settings, student: request, teacherTest: shownTo },
+    ...{ ...about, model: (await student(1)).model },
+    files: {
+      ...{ config: "config.json", rounds: "rounds.json", model: `round-${rounds}/model` },
+      ...(shownTo === undefined ? {} : { before: "teacher/evaluation" }),
+      after: `round-${rounds}/evaluation`,
+    },
+  });
+  const work = (series: Recording): Promise<RoundsResult> => {
+    const one: NonNullable<RoundsOptions["recorded"]> = (round, teach) => {
+      const own = { ...settings, ...round.options, round: round.round };
+      const begun = runStart("train", round.directory, { settings: own, ...about, model: round.model, files: FILES });
+      // Epochs of the series are counted through.
+      const before = (round.round - 1) * round.options.epochs;
+      const teaching = (run: Recording) =>
+        teach({
+          progress: run.progress,
+          onEpoch(epoch) {
+            run.epoch(numbersOf(epoch));
+            series.epoch({ ...numbersOf(epoch), epoch: before + epoch.epoch });
+          },
+        });
+      return recorded(begun, { progress: series.progress, signal }, teaching, plainRound);
+    };
+    const place = { ...surroundings, progress: series.progress };
+    return trainStudents(data, source, first, { rounds, test, student, recorded: one }, place);
+  };
+  return recorded(begun, { progress, signal }, work, (found) => ({ ...found, rounds: found.rounds.map(plainRound) }));
+}
+
+/** What the record of a run has of an epoch. */
+export const numbersOf = ({ epoch, trainLoss, trainTop1, learningRate, val }: EpochResult) => {
+  const [valTop1Low, valTop1High] = val.ci95;
+  const validation = { valLoss: val.loss, valTop1: val.top1, valTop5: val.top5, valTop1Low, valTop1High };
+  return { epoch, trainLoss, trainTop1, ...validation, learningRate };
+};
+
+/** A round without its lists of classes and pictures, which `rounds.json` has. */
+function plainRound({ taught: { classes: _, leaked, ...taught }, ...round }: RoundResult) {
+  return { ...round, taught: { ...taught, leaked: leaked.length } };
 }
 
 export function studentsText({ teacher, rounds, model }: RoundsResult): string {

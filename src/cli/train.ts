@@ -16,7 +16,6 @@ import type { Progress } from "../progress.js";
 import { recorded } from "../report/index.js";
 import {
   configOf,
-  type EpochResult,
   type FoundRate,
   findLearningRate,
   forClasses,
@@ -34,7 +33,7 @@ import { runStart } from "./recording.js";
 import { table } from "./table.js";
 import { type TrainCommandOptions, withTrainOptions } from "./train-options.js";
 import { openRoundsOf, roundsAsked } from "./train-queue.js";
-import { absolute, checkStudents, runStudents, studentsOf, studentsText } from "./train-students.js";
+import { absolute, checkStudents, numbersOf, runStudents, studentsOf, studentsText } from "./train-students.js";
 
 const base = cli.command("train", "Train a network from scratch, or on from a model. A run that was stopped goes on.", [
   "fixres train efficientnet_b0 --data pictures --resolution 224 --epochs 30 --out runs/b0",
@@ -89,6 +88,8 @@ export const trainCommand = cli
     checkStudents(student, options);
     const asked = { format: "fixres-config-1" as const, ...anywhere({ ...request, student }), options };
     const place = { ...surroundings, directory: out!, config: asked };
+    const { data: where, ...what } = anywhere(request);
+    const settings = { ...what, data: where, test: preprocessing, ...options, device, threads };
     if (student !== undefined) {
       const start = (own = request.model, seed = 0) =>
         startingPoint(
@@ -97,14 +98,14 @@ export const trainCommand = cli
           seed,
           progress,
         );
-      const found = await runStudents({ request: student, data, start, options, test: preprocessing }, place);
+      const students = { request: absolute(student), data, start, options, test: preprocessing };
+      const found = await runStudents(students, settings, place);
       cli.print(typed.json, found, () => studentsText(found));
       return;
     }
-    const { data: where, ...what } = anywhere(request);
     const begun = runStart("train", out, {
-      settings: { ...what, data: where, test: preprocessing, ...options, device, threads },
-      ...{ model, resolutions: [preprocessing.resolution], trainResolution: options.resolution, files: FILES },
+      ...{ settings, model, files: FILES },
+      ...{ resolutions: [preprocessing.resolution], trainResolution: options.resolution },
     });
     const { train: pictures } = data;
     const spread = { directory: out!, model, train: pictures, data: where, options, test: preprocessing };
@@ -122,12 +123,6 @@ export const trainCommand = cli
 
 /** What a run leaves in its folder. */
 const FILES = { config: "config.json", metrics: "metrics.csv", model: "model", best: "best" };
-
-const numbersOf = ({ epoch, trainLoss, trainTop1, learningRate, val }: EpochResult) => {
-  const [valTop1Low, valTop1High] = val.ci95;
-  const validation = { valLoss: val.loss, valTop1: val.top1, valTop5: val.top5, valTop1Low, valTop1High };
-  return { epoch, trainLoss, trainTop1, ...validation, learningRate };
-};
 
 type Request = Omit<RunConfig, "format" | "options">;
 

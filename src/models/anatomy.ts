@@ -140,9 +140,9 @@ function poolingOf(graph: Graph, behind: readonly Node[], { node: classifier }: 
   const after = all.slice(all.indexOf(classifier) + 1);
   const pools = (node: Node): boolean => {
     const [x] = node.inputs;
-    return (
-      POOLING.has(node.op) && x !== null && x !== undefined && elements(x.shape) > elements(node.outputs[0]!.shape)
-    );
+    if (!POOLING.has(node.op) || x === null || x === undefined) return false;
+    // Of small pictures the last maps are one pixel, which is pooled all the same.
+    return node.op === "GlobalAveragePool" || elements(x.shape) > elements(node.outputs[0]!.shape);
   };
   return behind.findLast((node) => pools(node) && !isMap(node.outputs[0]!)) ?? after.find(pools) ?? null;
 }

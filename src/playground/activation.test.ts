@@ -41,3 +41,10 @@ it("is nothing where no evidence is", () => {
   const { values } = classActivation(new Float32Array(8), Float32Array.of(1, -1), 2, 2);
   expect([...values]).toEqual([0, 0, 0, 0]);
 });
+
+it("is one pixel of the last maps where a picture is as small as their stride, not of an earlier block's", () => {
+  const model = freshModel(architecture("efficientnet_b0", { width: 0.25, depth: 0.25 }), ["a", "b", "c"], 3);
+  const last = lastMaps(inferenceGraph(model, { resolution: 32, batch: 1 }), model.tensors, 3);
+  const channels = model.tensors.get("classifier.weight")!.shape[1]!;
+  expect(last?.maps.shape).toEqual([1, channels, 1, 1]);
+});

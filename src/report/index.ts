@@ -5,13 +5,22 @@
  * @module
  */
 export { sweepChart } from "./chart.js";
-export { type AbsentFigure, cellId, type Figure, type FigureLook, figureSvg, figuresOf } from "./figures/index.js";
+export {
+  type AbsentFigure,
+  cellId,
+  type Figure,
+  type FigureLook,
+  figureSvg,
+  figuresOf,
+  hasCells,
+} from "./figures/index.js";
 export {
   type AccuracyAt,
   accuraciesOf,
   type EvaluationFindings,
   evaluationFindings,
   type FindingsOptions,
+  mainEvaluation,
   type RunFindings,
   runFindings,
 } from "./findings/index.js";
@@ -30,7 +39,7 @@ export {
   type RunEpoch,
   type RunKind,
   type RunModel,
-  type RunRecord,
+  RunRecord,
   type RunStart,
   type RunStatus,
   readRun,

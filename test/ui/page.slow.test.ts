@@ -129,6 +129,29 @@ describe("by keyboard and mouse", () => {
     await close();
   }, 90_000);
 
+  it("a cell of the confusion matrix leads to its pictures, by mouse and by keyboard", async () => {
+    const { page, faults, close } = await open();
+    await page.goto(`${ui.origin}/runs/${await idOf("eval")}`);
+    const cells = page.locator(".matrix").first().getByRole("link");
+    await cells.first().waitFor({ timeout: 30_000 });
+    // Figures say what must be known of them.
+    await page.getByText("so that heights do not compare").first().waitFor();
+    for (const choose of [() => cells.first().click(), () => cells.first().press("Enter")]) {
+      const told = await cells.first().getAttribute("aria-label");
+      const [, is, taken, count] = /^(.*) taken for (.*): (\d+) of \d+$/.exec(told!)!;
+      await choose();
+      await page.getByText(`${count} picture`).waitFor();
+      expect(page.url()).toMatch(/\/pictures\/0\?label=\d+&predicted=\d+$/);
+      const chosen = page.locator(".filters select option:checked");
+      await expect.poll(() => chosen.nth(1).textContent()).toContain(`${is} (`);
+      await expect.poll(() => chosen.nth(2).textContent()).toBe(taken);
+      await page.goBack();
+      await cells.first().waitFor();
+    }
+    expect(faults).toEqual([]);
+    await close();
+  }, 60_000);
+
   it("pictures are filtered, opened, and walked through by arrows", async () => {
     const { page, faults, close } = await open();
     await page.goto(`${ui.origin}/runs/${await idOf("eval")}/pictures/0`);

@@ -405,6 +405,8 @@ describe("starting runs", () => {
       ["export", "model"],
       ["eval", "model", "--out", place.folder],
       ["eval", "--out=/tmp/x", "model"],
+      // "--" is the value of --data here, and ends nothing.
+      ["eval", "model", "--data", "--", `--out=${place.folder}`],
       [],
     ]) {
       await writeRun(run, { ...record, status: "stopped", argv });

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Client } from "../client.js";
 import { useLatest } from "../hooks.js";
-import type { ModelCard, Slot } from "../protocol.js";
+import type { Activation, ModelCard, Slot } from "../protocol.js";
 import { PixelCanvas } from "./pixel-canvas.js";
 
 /** Classes that are listed. */
@@ -47,7 +47,7 @@ export function Verdict({ client, slot, title, card, pixels, resolution, failed 
               pixels={pixels}
               side={resolution}
               label={`The crop, and where evidence for ${name(looked.shown)} lies`}
-              activation={looked.activation}
+              activation={looked.activation && isOnePixel(looked.activation) ? null : looked.activation}
             />
             <ol class="bars">
               {ranked.slice(0, LISTED).map((label) => (
@@ -78,7 +78,7 @@ export function Verdict({ client, slot, title, card, pixels, resolution, failed 
           <p class="caption">
             {looked.activation === null
               ? "This network has no last maps that a linear classifier takes, so no evidence is shown."
-              : mapCaption(looked.activation.width, looked.activation.height)}
+              : mapCaption(looked.activation)}
           </p>
         </>
       )}
@@ -86,10 +86,13 @@ export function Verdict({ client, slot, title, card, pixels, resolution, failed 
   );
 }
 
-const mapCaption = (width: number, height: number): string =>
-  width * height === 1
-    ? "Its last maps are 1 x 1 here: all evidence lies in one place."
-    : `Orange speaks for the class, blue against it; the last maps are ${width} x ${height}.`;
+/** One colour over the whole picture would say nothing. */
+const isOnePixel = ({ width, height }: Activation): boolean => width * height === 1;
+
+const mapCaption = (activation: Activation): string =>
+  isOnePixel(activation)
+    ? "Its last maps are 1 x 1 here, so that evidence has no place; it has one at larger resolutions."
+    : `Orange speaks for the class, blue against it; the last maps are ${activation.width} x ${activation.height}.`;
 
 /** Classes, likeliest first. */
 const rank = (probabilities: Float32Array): number[] =>

@@ -22,6 +22,9 @@ const COVERED = 0.62;
 export const cellId = ({ label, predicted }: Pick<DrawnCell, "label" | "predicted">): string =>
   `cell-${label}-${predicted}`;
 
+/** Whether a figure is a matrix whose cells are links, to their `cellId`. */
+export const hasCells = ({ name }: Pick<Figure, "name">): boolean => name.startsWith("confusion-");
+
 /** The confusion matrix in counts and in shares of each class. A cell leads to its pictures. */
 export function confusionMatrix(found: RunFindings): readonly Figure[] | AbsentFigure {
   const evaluation = mainEvaluation(found);
@@ -36,9 +39,9 @@ export function confusionMatrix(found: RunFindings): readonly Figure[] | AbsentF
   const part = matrix.shown.length < evaluation.classes.length;
   const note = part
     ? `Of ${evaluation.classes.length} classes the ${matrix.shown.length} are drawn that take part in most confusions; they hold ${inside} of ${n} pictures.`
-    : "Choose a cell to see its pictures below.";
+    : undefined;
   const alt = `${matrix.shown.length} classes by ${matrix.shown.length}: of ${inside} pictures ${right} lie on the diagonal, where they are taken for what they are.`;
-  const shared = { note, table: tableOf(evaluation) };
+  const shared = { ...(note !== undefined && { note }), table: tableOf(evaluation) };
   const counts = { name: "confusion-counts", title: `${TITLE}, pictures`, ...shared };
   const shares = { name: "confusion-shares", title: `${TITLE}, % of each class`, ...shared };
   return [

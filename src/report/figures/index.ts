@@ -17,7 +17,7 @@ import { besidePublished } from "./published.js";
 import { reliability } from "./reliability.js";
 import { resolution } from "./resolution.js";
 
-export { cellId } from "./confusion.js";
+export { cellId, hasCells } from "./confusion.js";
 export type { AbsentFigure, Figure } from "./figure.js";
 
 /** In the order of a report. */

@@ -36,6 +36,9 @@ const Compared = z.object({
     }),
   ),
 });
+/** A round of students, and the series of them. */
+const Taught = z.object({ round: z.number(), arch: z.string(), val: Accuracy });
+const Students = z.object({ teacher: z.object({ val: Accuracy }).nullable(), rounds: z.array(Taught) });
 const Trained = z.object({
   best: z.object({ epoch: z.number() }),
   epochs: z.array(z.object({ epoch: z.number(), val: Accuracy })),
@@ -80,9 +83,27 @@ export function accuraciesOf({ kind, result, settings, model }: RunRecord): Accu
       const { data } = Trained.safeParse(result);
       const best = data?.epochs.find(({ epoch }) => epoch === data.best.epoch);
       const resolution = settings["test.resolution"];
+      const series = Students.safeParse(result).data;
+      const rounds = series?.rounds ?? Taught.safeParse(result).data;
+      if (rounds !== undefined && typeof resolution === "number") {
+        const teacherResolution = settings["teacherTest.resolution"];
+        const teacher = series?.teacher;
+        const before =
+          teacher && typeof teacherResolution === "number"
+            ? [withoutCost(at("teacher", teacherResolution, teacher.val))]
+            : [];
+        const after = [rounds].flat().map(({ round, arch, val }) => {
+          const one = at(`round ${round}`, resolution, val);
+          // The model is that of the first round.
+          return arch === model?.arch ? one : withoutCost(one);
+        });
+        return [...before, ...after];
+      }
       return best === undefined || typeof resolution !== "number" ? [] : [at("best epoch", resolution, best.val)];
     }
     default:
       return kind satisfies never;
   }
 }
+
+const withoutCost = ({ macs: _, parameters: __, ...one }: AccuracyAt): AccuracyAt => one;

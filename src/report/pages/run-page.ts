@@ -1,6 +1,6 @@
 import { duration, percent, points } from "../../format.js";
 import { escapeXml, shortText } from "../escape.js";
-import { type AbsentFigure, cellId, type Figure, figureSvg } from "../figures/index.js";
+import { type AbsentFigure, cellId, type Figure, figureSvg, hasCells } from "../figures/index.js";
 import {
   type DrawnCell,
   type EvaluationFindings,
@@ -96,7 +96,9 @@ function summaryOf({ accuracies, run, evaluations }: RunFindings): { label: stri
   const shown =
     run.kind === "sweep"
       ? [accuracies.reduce<(typeof accuracies)[number] | null>((a, b) => (a === null || b.top1 > a.top1 ? b : a), null)]
-      : accuracies.slice(0, 3);
+      : run.kind === "train" && accuracies.length > 3
+        ? [accuracies[0]!, ...accuracies.slice(-2)]
+        : accuracies.slice(0, 3);
   const facts = shown.flatMap((one) =>
     one === null ? [] : [{ label: `top-1, ${shortText(one.name)}, ${one.resolution} px`, value: percent(one.top1) }],
   );
@@ -115,7 +117,7 @@ const isInterval = (value: unknown): value is readonly [number, number] =>
 
 async function figureSection(figure: Figure): Promise<string> {
   const { name, title, subtitle, note, table } = figure;
-  const caption = [subtitle, note]
+  const caption = [subtitle, note, hasCells(figure) ? "Choose a cell to see its pictures below" : undefined]
     .filter((text) => text !== undefined)
     .map(sentence)
     .join(" ");
@@ -146,7 +148,7 @@ function cellSection(cell: DrawnCell, evaluation: EvaluationFindings, found: Run
   const words = label === predicted ? `${is}, recognised` : `${is}, taken for ${taken}`;
   const some = count > pictures.length ? `; the ${pictures.length} of the largest loss:` : "";
   return `<section class="cell" id="${id}" aria-labelledby="${id}-title">
-<h3 id="${id}-title">${words}: ${count} pictures${some}</h3>
+<h3 id="${id}-title">${words}: ${count} ${count === 1 ? "picture" : "pictures"}${some}</h3>
 ${pictureList(pictures, evaluation, found)}
 <a href="#confusion-counts">Back to the matrix</a>
 </section>`;

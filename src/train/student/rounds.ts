@@ -22,7 +22,24 @@ export interface RoundsOptions {
   student(round: number): Promise<{ readonly model: EfficientNet; readonly options: TrainOptions }>;
   /** How the validation pictures are shown to a student. */
   readonly test: TestPreprocessing;
+  /** Does the work of a round, maybe with its own progress, and keeps a record of it; the work alone unless given. */
+  readonly recorded?: (
+    round: RoundStart,
+    work: (own: RoundSurroundings) => Promise<RoundResult>,
+  ) => Promise<RoundResult>;
 }
+
+/** A round as it begins. */
+export interface RoundStart {
+  /** From 1. */
+  readonly round: number;
+  readonly directory: string;
+  readonly model: EfficientNet;
+  readonly options: TrainOptions;
+}
+
+/** What a round may have of its own. */
+export type RoundSurroundings = Pick<TrainSurroundings, "progress" | "onEpoch">;
 
 /** What there is to know of pseudo-labelled pictures. */
 export interface TaughtSummary {
@@ -130,7 +147,18 @@ class Rounds {
 
   /** Trains and evaluates the student of a round. */
   async teach(labels: LabelFile, teacher: Model | null, round: number): Promise<RoundResult> {
-    const { model: student, options } = await this.options.student(round);
+    const { model, options } = await this.options.student(round);
+    const { recorded = (_, work) => work({}) } = this.options;
+    const start = { round, directory: this.directory(round), model, options };
+    return recorded(start, (own) => this.taught(labels, teacher, start, own));
+  }
+
+  private async taught(
+    labels: LabelFile,
+    teacher: Model | null,
+    { round, directory, model: student, options }: RoundStart,
+    surroundings: RoundSurroundings,
+  ): Promise<RoundResult> {
     const name = `round-${round}`;
     if (teacher !== null && parametersOfModel(student) < parametersOfModel(teacher))
       this.progress.note(`${name}: the student is smaller than its teacher; Noisy Student has it equal or larger`);
@@ -144,8 +172,8 @@ class Rounds {
       );
     this.progress.note(`${name}: ${described(choice, labels, options.threshold)}`);
     const data = { ...this.data, taught };
-    const surroundings = { ...this.surroundings, directory: this.directory(round), config: undefined };
-    const { model } = await train(student, data, options, this.options.test, surroundings);
+    const place = { ...this.surroundings, ...surroundings, directory, config: undefined };
+    const { model } = await train(student, data, options, this.options.test, place);
     const { onBadImage } = options;
     const test = { preprocessing: this.options.test, onBadImage };
     return {

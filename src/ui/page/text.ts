@@ -7,6 +7,8 @@ export const count = (n: number): string => n.toLocaleString("en");
 /** A setting or a result, as people read it. */
 export function shown(value: unknown): string {
   if (value === undefined || value === null) return "–";
+  // As one would type it; nothing would look like a setting that a run does not have.
+  if (value === "") return '""';
   if (Array.isArray(value)) return value.map(shown).join(", ");
   if (typeof value === "number" && !Number.isInteger(value)) return String(Number(value.toPrecision(6)));
   return typeof value === "object" ? JSON.stringify(value) : String(value);

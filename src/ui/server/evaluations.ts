@@ -14,8 +14,8 @@ const Summary = z.looseObject({
 
 /** An evaluation of a run, complete with its rows. */
 export interface EvaluationFolder {
-  /** Within its run; "." where the run is the evaluation. */
-  readonly name: string;
+  /** Of what part of its run, such as "after"; null where it is of all. */
+  readonly part: string | null;
   readonly folder: string;
   /** The real path of its rows, below the runs folder. */
   readonly rows: string;
@@ -28,17 +28,33 @@ export interface EvaluationFolder {
   readonly loss: number;
 }
 
-/** The evaluations that a run's folder holds: itself, and those below `evaluations/`. */
+/** What a run began with comes before what it ended with, and the rounds of students behind their teacher, in their order. */
+const rank = (place: string): number => {
+  const round = /^round-(\d+)\/evaluation$/.exec(place)?.[1];
+  if (round !== undefined) return 10 + Number(round);
+  const known = [".", "evaluation", null, "evaluations/before", "evaluations/after", "teacher/evaluation"];
+  return known.includes(place) ? known.indexOf(place) : known.indexOf(null);
+};
+
+/** The evaluations that a run's folder holds: itself, those below `evaluations/`, and those of a teacher and its students. */
 export async function evaluationsOf(root: string, folder: string): Promise<EvaluationFolder[]> {
-  const below = await readdir(join(folder, "evaluations"), { withFileTypes: true }).catch(() => []);
-  const names = below.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-  // What a run began with comes before what it ended with.
-  const rank = (name: string): number => ["before", "after"].indexOf(name);
-  names.sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
-  const places = [".", ...names.map((name) => `evaluations/${name}`)];
+  const foldersIn = async (path: string): Promise<string[]> => {
+    const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  };
+  const own = (await foldersIn(folder)).filter((name) => /^(teacher|round-\d+)$/.test(name));
+  const below = await foldersIn(join(folder, "evaluations"));
+  const places = [
+    ...[".", "evaluation", ...own.map((name) => `${name}/evaluation`)],
+    ...below.map((name) => `evaluations/${name}`),
+  ].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
   const found = await Promise.all(places.map((name) => evaluationAt(root, join(folder, name), name)));
   return found.filter((one) => one !== null);
 }
+
+/** What an evaluation is of, by its place; null where a run has no other. */
+const partOf = (place: string): string | null =>
+  place === "." || place === "evaluation" ? null : place.replace(/^evaluations\/|\/evaluation$/g, "");
 
 const summaries = new Map<string, { stamp: string; summary: z.infer<typeof Summary> }>();
 
@@ -60,7 +76,7 @@ async function evaluationAt(root: string, folder: string, name: string): Promise
   }
   const { classes, data, results } = known.summary;
   const { n, top1, top5, loss } = results;
-  return { name, folder, rows, classes, source: data.name, n, top1, top5, loss };
+  return { part: partOf(name), folder, rows, classes, source: data.name, n, top1, top5, loss };
 }
 
 /** Which rows, in which order. */

@@ -1,5 +1,13 @@
 import { join } from "node:path";
-import { type Figure, figureSvg, figuresOf, type RunRecord, runFindings } from "../../report/index.js";
+import {
+  type Figure,
+  figureSvg,
+  figuresOf,
+  hasCells,
+  mainEvaluation,
+  type RunRecord,
+  runFindings,
+} from "../../report/index.js";
 import { inTurn } from "./compute.js";
 import { absentOrWithin } from "./contain.js";
 
@@ -7,7 +15,9 @@ import { absentOrWithin } from "./contain.js";
 const KEPT = 32;
 
 /** A figure, and its drawings so far. */
-export interface DrawnFigure extends Pick<Figure, "name" | "title" | "subtitle" | "alt"> {
+export interface DrawnFigure extends Pick<Figure, "name" | "title" | "subtitle" | "alt" | "note"> {
+  /** Of a figure whose cells lead to pictures: the folder of the evaluation that has them. */
+  readonly cells: string | null;
   draw(look: "light" | "dark"): Promise<string>;
 }
 
@@ -29,6 +39,11 @@ export function figureShelf(root: string) {
   };
 }
 
+/** Loads what draws, before anybody waits for a figure: it takes a second of the server's thread. */
+export async function warmFigures(): Promise<void> {
+  await figureSvg({ title: "", alt: "", spec: { data: { values: [{ a: 1 }] }, mark: "point" } });
+}
+
 async function figuresIn(root: string, folder: string, { files }: RunRecord): Promise<readonly DrawnFigure[]> {
   for (const path of ["run.json", ...Object.values(files)]) {
     // What is not there yet leads nowhere; what is there must lie in the runs folder, with all links followed.
@@ -37,12 +52,14 @@ async function figuresIn(root: string, folder: string, { files }: RunRecord): Pr
     ))
       if (!(await absentOrWithin(root, file))) return [];
   }
-  const { figures } = figuresOf(await runFindings(folder, { pictures: false }));
-  return figures.map((figure) => {
-    const { name, title, subtitle, alt } = figure;
+  const found = await runFindings(folder, { pictures: false });
+  const main = mainEvaluation(found);
+  const evaluation = main === null ? null : join(folder, files[main.name]!);
+  return figuresOf(found).figures.map((figure) => {
+    const { name, title, subtitle, alt, note } = figure;
     const drawings = new Map<string, Promise<string>>();
     return {
-      ...{ name, title, subtitle, alt },
+      ...{ name, title, subtitle, alt, note, cells: hasCells(figure) ? evaluation : null },
       draw(look) {
         const drawing = drawings.get(look) ?? figureSvg(figure, { look, titled: false });
         drawings.set(look, drawing);

@@ -110,9 +110,9 @@ export function resumeArguments(
   const command = commands.find(({ name }) => name === kind);
   if (command === undefined || argv[0] !== kind)
     throw new RequestError(`the record of this run says how another is started: ${argv[0] ?? "nothing"}.`);
-  const end = argv.includes("--") ? argv.indexOf("--") : argv.length;
   const writes = ["out", "run", "resume", "csv"];
-  for (const [i, word] of argv.slice(0, end).entries()) {
+  // Behind "--" too, which may be another option's value.
+  for (const [i, word] of argv.entries()) {
     const match = /^--([a-z0-9-]+)(?:=(.*))?$/s.exec(word);
     if (match === null || !writes.includes(match[1]!)) continue;
     const value = match[2] ?? argv[i + 1] ?? "";

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
-import { lstatSync } from "node:fs";
+import { lstatSync, readFileSync } from "node:fs";
 import { relative, sep } from "node:path";
-import { type RunRecord, readRun, runFile, statusOf } from "../../report/index.js";
+import { setImmediate as otherWork } from "node:timers/promises";
+import { z } from "zod";
+import { RunRecord, runFile, statusOf } from "../../report/index.js";
 import { folderWalk } from "./folders.js";
 import { keepRuns, keptRuns } from "./kept-runs.js";
 
@@ -41,7 +43,7 @@ interface Known extends KeptRun {
 /** The id of a path below the runs folder. */
 export const idOf = (name: string): string => createHash("sha256").update(name).digest("hex").slice(0, 20);
 
-/** Records that are read at a time. */
+/** Records that are read before other work has its turn. */
 const AT_ONCE = 64;
 
 /** Least milliseconds for which a look holds. */
@@ -87,16 +89,12 @@ export function openRunIndex(root: string) {
       else if (kept?.stamp === stamp) now.set(id, asItIs({ ...kept, folder, summary: { ...kept.summary, id, name } }));
       else unread.push({ id, name, folder, stamp });
     });
-    for (let first = 0; first < unread.length; first += AT_ONCE) {
-      const part = unread.slice(first, first + AT_ONCE).map(async ({ id, name, folder, stamp }) => {
-        const known = await readRun(folder).then(
-          (record) => knownOf(record, { id, name, folder, stamp }),
-          // It is not a run's, or was replaced in between.
-          () => runs.get(id),
-        );
-        if (known !== undefined) now.set(id, known);
-      });
-      await Promise.all(part);
+    for (const [i, { id, name, folder, stamp }] of unread.entries()) {
+      if (i % AT_ONCE === AT_ONCE - 1) await otherWork();
+      const record = listed(folder);
+      // Without one it is not a run's, or was replaced in between.
+      const known = record === null ? runs.get(id) : knownOf(record, { id, name, folder, stamp });
+      if (known !== undefined) now.set(id, known);
     }
     const different = [...now.keys()].filter((id) => now.get(id) !== runs.get(id));
     for (const id of runs.keys()) if (!now.has(id)) different.push(id);
@@ -142,6 +140,32 @@ export function openRunIndex(root: string) {
   };
 }
 
+const isObject = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/**
+ * What lists need of a record. Settings, epochs and results, which are most of it, are only looked at as far as they are used: of thousands
+ * of records a whole check takes most of the time. Whoever opens a run has it checked.
+ */
+const Listed = RunRecord.pick({
+  ...{ format: true, kind: true, started: true, updated: true, ended: true, status: true },
+  ...{ pid: true, host: true, progress: true, error: true },
+}).extend({
+  model: z.object({ arch: z.string() }).nullable(),
+  settings: z.custom<Readonly<Record<string, unknown>>>(isObject),
+  epochs: z.array(z.custom<Readonly<Record<string, unknown>>>(isObject)),
+  result: z.custom<Readonly<Record<string, unknown>> | null>((value) => value === null || isObject(value)),
+});
+type Listed = z.infer<typeof Listed>;
+
+/** Reads it, at once: a read that is waited for costs several times as much as a small file. Null where there is no such record. */
+function listed(folder: string): Listed | null {
+  try {
+    return Listed.parse(JSON.parse(readFileSync(runFile(folder), "utf8")));
+  } catch {
+    return null;
+  }
+}
+
 function stampOf(folder: string): string | null {
   try {
     const { mtimeMs, size, ino } = lstatSync(runFile(folder));
@@ -157,7 +181,7 @@ function asItIs(known: Known): Known {
   return status === known.summary.status ? known : { ...known, summary: { ...known.summary, status } };
 }
 
-function knownOf(record: RunRecord, { id, name, folder, stamp }: Pick<Known, "folder" | "stamp"> & ModelFolder): Known {
+function knownOf(record: Listed, { id, name, folder, stamp }: Pick<Known, "folder" | "stamp"> & ModelFolder): Known {
   const { status, host, pid } = record;
   const summary = summaryOf(record, name, id);
   const settings = Object.entries(record.settings).map(([key, value]) => `${key}=${String(value)}`);
@@ -165,7 +189,7 @@ function knownOf(record: RunRecord, { id, name, folder, stamp }: Pick<Known, "fo
   return { stamp, folder, summary, process: { status, host, pid }, words };
 }
 
-function summaryOf(record: RunRecord, name: string, id: string): RunSummary {
+function summaryOf(record: Listed, name: string, id: string): RunSummary {
   const { kind, started, updated, ended, progress, error, epochs } = record;
   const arch = record.model?.arch ?? null;
   return {
@@ -177,13 +201,19 @@ function summaryOf(record: RunRecord, name: string, id: string): RunSummary {
 }
 
 /** The accuracy that a reader would ask for: what the run came to, or the best of its epochs so far. */
-function top1Of({ result, epochs }: RunRecord): number | null {
+function top1Of({ result, epochs }: Listed): number | null {
   const number = (value: unknown): number | null =>
     typeof value === "number" && value >= 0 && value <= 1 ? value : null;
   const inside = (value: unknown): number | null =>
     typeof value === "object" && value !== null ? number((value as Record<string, unknown>).top1) : number(value);
-  const rows = Array.isArray(result?.rows) ? result.rows.map(inside) : [];
-  const measured = [result?.after, result?.top1, result?.best].map(inside).find((value) => value !== null);
+  // Rows of a sweep that tunes have what they came to in `after`, rounds of students in `val`.
+  const nested = (row: unknown, name: string): unknown =>
+    typeof row === "object" && row !== null ? (row as Record<string, unknown>)[name] : undefined;
+  const rows = Array.isArray(result?.rows) ? result.rows.map((row) => inside(nested(row, "after") ?? row)) : [];
+  const last = Array.isArray(result?.rounds) ? nested(result.rounds.at(-1), "val") : undefined;
+  const measured = [result?.after, result?.top1, result?.val, last, result?.best]
+    .map(inside)
+    .find((value) => value !== null);
   const all = [...(measured === undefined || measured === null ? rows : [measured])];
   if (all.length === 0) all.push(...epochs.map((epoch) => number(epoch.valTop1 ?? epoch.top1)));
   const known = all.filter((value) => value !== null);

@@ -9,7 +9,7 @@ import { createApp } from "./app.js";
 import { openChildren } from "./children.js";
 import type { UiContext } from "./context.js";
 import { type Database, openDatabase } from "./database.js";
-import { figureShelf } from "./figures.js";
+import { figureShelf, warmFigures } from "./figures.js";
 import type { RunnableCommand } from "./forms.js";
 import { openLive } from "./live.js";
 import { pictureShelf } from "./pictures.js";
@@ -78,6 +78,8 @@ export async function serveUi({
   const server = createServer({ headersTimeout: 10_000, requestTimeout: 120_000 }, getRequestListener(app.fetch));
   await listen(server, host, port);
   bound.port = (server.address() as AddressInfo).port;
+  // Once whoever waits for the address has it; where it fails, the figure that needs it says so.
+  setTimeout(() => warmFigures().catch(() => {}), 0).unref();
   const shown = host === "0.0.0.0" || host === "::" ? "localhost" : host.includes(":") ? `[${host}]` : host;
   const origin = `http://${shown}:${bound.port}`;
   return {

@@ -63,14 +63,14 @@ export function PredictionsView() {
     `${name} (${right} of ${n} right)`,
   ]);
   const asClass = list.map(({ label: index, name }): [string, string] => [String(index), name]);
-  const of = run.data?.evaluations[Number(place)]?.name;
+  const of = run.data?.evaluations[Number(place)]?.part ?? null;
   const title = `Pictures of ${run.data?.name ?? "a run"}`;
   return (
     <>
       <p class="crumbs">
         <a href="/">Runs</a> / <a href={`/runs/${id}`}>{run.data?.name ?? "run"}</a>
       </p>
-      <Heading title={title}>Pictures{of !== undefined && of !== "." && `: ${of.replace("evaluations/", "")}`}</Heading>
+      <Heading title={title}>Pictures{of !== null && `: ${of}`}</Heading>
       <search class="filters">
         {select("outcome", outcome, "Outcome", Object.entries(OUTCOMES))}
         {select("label", label, "Class", [["", "all"], ...ofClass])}
@@ -84,7 +84,9 @@ export function PredictionsView() {
       <Content of={rows}>
         {({ rows: shown, total }) => (
           <>
-            <p role="status">{count(total)} pictures</p>
+            <p role="status">
+              {count(total)} {total === 1 ? "picture" : "pictures"}
+            </p>
             <ul class="gallery">
               {shown.map((row, i) => (
                 <li key={row.row}>

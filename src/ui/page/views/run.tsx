@@ -43,12 +43,10 @@ function Run({ run, reload }: { readonly run: RunDetails; readonly reload: () =>
         <section aria-labelledby="evaluations">
           <h2 id="evaluations">Predictions</h2>
           <ul class="cards">
-            {evaluations.map(({ name: of, n, top1, top5, loss }, place) => (
-              <li key={of} class="card">
+            {evaluations.map(({ part, n, top1, top5, loss }, place) => (
+              <li key={part} class="card">
                 <h3>
-                  <a href={`/runs/${run.id}/pictures/${place}`}>
-                    {of === "." ? "All pictures" : of.replace("evaluations/", "")}
-                  </a>
+                  <a href={`/runs/${run.id}/pictures/${place}`}>{part ?? "All pictures"}</a>
                 </h3>
                 <dl class="facts">
                   <Fact name="top-1" value={percent(top1)} />
@@ -134,10 +132,12 @@ function Control({ run, reload }: { readonly run: RunDetails; readonly reload: (
   );
 }
 
+type Result = NonNullable<RunDetails["record"]>["result"];
+
 /** The numbers of a result; what is nested is in the figures. */
-function Result({ result }: { readonly result: NonNullable<RunDetails["record"]>["result"] }) {
+function Result({ result }: { readonly result: Result }) {
   const plain = Object.entries(result ?? {}).filter(
-    ([, value]) => value !== null && (typeof value !== "object" || (Array.isArray(value) && value.length === 2)),
+    ([, value]) => value !== null && (typeof value !== "object" || isInterval(value)),
   );
   if (plain.length === 0) return null;
   return (
@@ -145,15 +145,24 @@ function Result({ result }: { readonly result: NonNullable<RunDetails["record"]>
       <h2 id="result">Result</h2>
       <dl class="facts">
         {plain.map(([name, value]) => (
-          <Fact key={name} name={name} value={measured(name, value)} />
+          <Fact key={name} name={name} value={measured(name, value, result)} />
         ))}
       </dl>
     </section>
   );
 }
 
+const isInterval = (value: unknown): boolean =>
+  Array.isArray(value) && value.length === 2 && value.every((one) => typeof one === "number");
+
 /** A result as people read it, by what it is called. */
-function measured(name: string, value: unknown): string {
+function measured(name: string, value: unknown, result: Result): string {
+  // Of a gain where there is one, else of an accuracy.
+  if (Array.isArray(value) && name === "ci95" && typeof result?.gain === "number")
+    return value
+      .map((one) => points(Number(one)).replace(" points", ""))
+      .join(" to ")
+      .concat(" points");
   if (Array.isArray(value) && name === "ci95") return value.map((one) => percent(Number(one))).join(" to ");
   if (typeof value !== "number") return shown(value);
   if (name === "gain") return points(value);

@@ -57,9 +57,9 @@ export const compareRoutes = ({ root, index, main }: UiContext) => {
       );
       const without = runs.filter((_, i) => found[i] === undefined).map(({ summary }) => summary.name);
       const names = new Map(
-        measured.map(({ summary, evaluation: { folder, name } }) => [
+        measured.map(({ summary, evaluation: { folder, part } }) => [
           folder,
-          name === "." ? summary.name : `${summary.name}: ${name.replace("evaluations/", "")}`,
+          part === null ? summary.name : `${summary.name}: ${part}`,
         ]),
       );
       if (measured.length < 2) return c.json({ comparison: null as NamedComparison | null, without });

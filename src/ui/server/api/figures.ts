@@ -1,7 +1,9 @@
+import { relative } from "node:path";
 import { Hono } from "hono";
 import { z } from "zod";
 import { readRun } from "../../../report/index.js";
 import type { UiContext } from "../context.js";
+import { evaluationsOf } from "../evaluations.js";
 import { MissingError, query } from "./checked.js";
 
 const FigureQuery = z.strictObject({
@@ -11,20 +13,28 @@ const FigureQuery = z.strictObject({
 });
 
 /** The figures of a run, drawn here. */
-export const figureRoutes = ({ index, figures }: UiContext) => {
+export const figureRoutes = ({ root, index, figures }: UiContext) => {
   const figuresOf = async (id: string) => {
     const known = await index.get(id);
     if (known === undefined) throw new MissingError(`there is no run "${id}".`);
-    return figures(id, known.folder, await readRun(known.folder));
+    return { folder: known.folder, found: await figures(id, known.folder, await readRun(known.folder)) };
   };
   return new Hono()
     .get("/runs/:id/figures", async (c) => {
-      const found = await figuresOf(c.req.param("id"));
-      return c.json({ figures: found.map(({ name, title, subtitle, alt }) => ({ name, title, subtitle, alt })) });
+      const { folder, found } = await figuresOf(c.req.param("id"));
+      const evaluations = await evaluationsOf(root, folder);
+      return c.json({
+        figures: found.map(({ name, title, subtitle, note, alt, cells }) => {
+          const place = evaluations.findIndex((one) => relative(one.folder, cells ?? "") === "");
+          // Where its cells lead to: pictures of the evaluation at this place.
+          return { name, title, subtitle, note, alt, cells: cells === null || place < 0 ? null : place };
+        }),
+      });
     })
     .get("/runs/:id/figures/:figure", query(FigureQuery), async (c) => {
       const name = c.req.param("figure");
-      const found = (await figuresOf(c.req.param("id"))).find((figure) => figure.name === name);
+      const { found: all } = await figuresOf(c.req.param("id"));
+      const found = all.find((figure) => figure.name === name);
       if (found === undefined) throw new MissingError(`there is no figure "${name}".`);
       const svg = await found.draw(c.req.valid("query").theme);
       return c.body(svg, 200, { "Content-Type": "image/svg+xml", "Cache-Control": "private, max-age=3600" });

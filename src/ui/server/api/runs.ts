@@ -62,7 +62,7 @@ export const runRoutes = ({ root, index, children }: UiContext) =>
         name: known?.summary.name ?? started!.name,
         summary: known?.summary ?? null,
         record,
-        evaluations: evaluations.map(({ name, n, top1, top5, loss }) => ({ name, n, top1, top5, loss })),
+        evaluations: evaluations.map(({ part, n, top1, top5, loss }) => ({ part, n, top1, top5, loss })),
         started: started ?? null,
         log: await children.log(id),
       });
