@@ -72,6 +72,16 @@ it.each([
 });
 
 it.each([
+  ["--freeze", "blocks.9"],
+  ["--recompute", "blocks.9"],
+  ["--accumulate", "1000"],
+])("a request that cannot be is refused before anything is labelled: %s %s", async (...args) => {
+  const { code, stderr } = await fixres(students(directory, at("never-begun"), ...args));
+  expect(code, stderr).toBe(2);
+  await expect(readFile(at("never-begun", "config.json"))).rejects.toThrow("ENOENT");
+});
+
+it.each([
   [[], "there is no teacher; give a model, or files to --join"],
   [["x"], "there are no pictures to label; give --unlabelled"],
   [["x", "--join", "y"], "--join labels nothing; leave out the teacher"],

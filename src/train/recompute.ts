@@ -53,9 +53,10 @@ export function recomputedParts(arch: Architecture, recompute: string): ((part: 
 
 const all = (): boolean => true;
 
-/** What the forward pass of a step leaves for its gradients, in bytes. */
+/** What the forward pass of a step leaves for its gradients, in bytes; that of adversarial pictures too, which comes before any of both. */
 export function keptBytes({ graph }: Pick<StepGraph, "graph">): number {
-  const forward = new Set(nodesFor([graph.outputs.loss!]));
+  const { loss, auxiliaryLoss } = graph.outputs;
+  const forward = new Set(nodesFor(auxiliaryLoss === undefined ? [loss!] : [loss!, auxiliaryLoss]));
   const kept = new Set<Value>();
   for (const { inputs } of nodesFor(Object.values(graph.outputs)).filter((node) => !forward.has(node))) {
     for (const input of inputs) {

@@ -8,7 +8,7 @@ import { type EfficientNet, expectedClasses, loadModel, type Model, parametersOf
 import { type Progress, silent } from "../../progress.js";
 import { configOf, saveConfig } from "../config.js";
 import type { TrainOptions } from "../options.js";
-import { type TrainSurroundings, train } from "../run.js";
+import { checkRun, type TrainSurroundings, train } from "../run.js";
 import type { Choice } from "./choose.js";
 import { contentsOfSource } from "./label.js";
 import { type LabelFile, labelInto, openLabels, preprocessingOf } from "./label-file.js";
@@ -81,6 +81,11 @@ export async function trainStudents(
   if (await exists(join(directory, "options.json")))
     throw new RequestError(`"${directory}" holds a run without a teacher; give another --out.`);
   if (typeof first !== "string") checkClasses(data.train, expectedClasses(first));
+  // All of them, before the hours that labelling takes.
+  for (let round = 1; round <= options.rounds; round++) {
+    const student = await options.student(round);
+    checkRun(student.model, data, student.options, surroundings);
+  }
   await makeFolder(directory);
   if (config !== undefined && !(await exists(configOf(directory)))) await saveConfig(directory, config);
   const rounds = new Rounds(data, unlabelled, options, surroundings);
