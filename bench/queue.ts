@@ -18,7 +18,7 @@ import { withPictures } from "./pictures.js";
 import { median } from "./rounds.js";
 
 const MAIN = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
-const PICTURES = 512;
+const PICTURES = 4096;
 const SHARD = 256;
 const SHARDS = 5000;
 const ROUNDS = 3;

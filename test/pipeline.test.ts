@@ -206,7 +206,7 @@ it("stops at once where the loss is not finite, names the step, and ends in 1", 
   const args = ["--data", data, "--resolution", "32", "--epochs", "2", "--batch-size", "20", "--warmup-epochs", "0"];
   const trained = await fixres(["train", ...SMALL, ...args, "--learning-rate", "1e30", "--out", at("diverged")]);
   expect(trained.code).toBe(1);
-  expect(trained.stderr).toMatch(/fixres: the loss is NaN at step \d+ .*last good checkpoint stays[^\n]*\n$/);
+  expect(trained.stderr).toMatch(/fixres: the loss is NaN at step \d+ .*a checkpoint that is there stays[^\n]*\n$/);
   const rate = ["--data", data, "--resolution", "48", "--base-learning-rate", "1e30"];
   const tuned = await fixres(["tune", at("run", "model"), ...rate, "--out", at("diverged-tuning")]);
   expect(tuned.code).toBe(1);

@@ -186,7 +186,7 @@ it.each([
   [["--erasing", "1.5"], "the erasing probability is 1.5; give one from 0 to 1, such as 0.25."],
   [["--mixup", "-0.2"], "mixup is -0.2; give a number from 0"],
   [["--cutmix", "much"], "Give a number."],
-  [["--freeze", ""], "Give names of parts, with a comma between two."],
+  [["--freeze", ""], "Give names, with a comma between two."],
   [["--mix-probability", "2"], "the mixing probability is 2; give one from 0 to 1."],
   [["efficientnet_b0", "--data", "x", "--out", "y", "--resolution", "32:a"], "Give a resolution, such as 224, or some"],
 ])("refuses %j", async (args, message) => {
