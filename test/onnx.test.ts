@@ -46,7 +46,7 @@ describe("the method on an ONNX classifier", () => {
     expect(losses.at(-1)).toBeLessThan(losses[0]);
     expect(afterMetrics.loss).toBeLessThan(beforeMetrics.loss);
     // What was tuned is the same graph with other values, as a model by itself and in its directory.
-    expect((await readdir(out)).sort()).toEqual(["evaluations", "model.json", "model.onnx"]);
+    expect((await readdir(out)).sort()).toEqual(["evaluations", "model.json", "model.onnx", "run.json"]);
     const ops = async (path: string) =>
       decodeModel(await readFile(path)).graph.node.flatMap(({ opType }) => (opType === "Identity" ? [] : [opType]));
     expect(await ops(join(out, "model.onnx"))).toEqual(await ops(golden(name)));
