@@ -1,6 +1,6 @@
 /*
  * How much of a network is computed again for the gradients, in place of being kept (autodiff/recompute.ts): a choice of time and memory
- * that changes no bit of a run.
+ * that changes no bit of a run in float32; with float16 activations the engine rounds at other places.
  */
 import { totalmem } from "node:os";
 import { percent } from "../format.js";
