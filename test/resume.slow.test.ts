@@ -53,10 +53,17 @@ const ADVERSARIAL = [
   ...["--freeze", "stem", "--clip-norm", "1"],
 ];
 
+/** Loss scaling, whose skipped steps and gathered gradients lie on both sides of a kill, and auxiliary BatchNorms. */
+const HALF = [
+  ...["--recipe", "advprop", "--precision", "mixed", "--resolution", "32", "--adv-epsilon", "1", "--accumulate", "5"],
+  ...["--freeze", "stem,blocks.0-4", "--clip-norm", "1"],
+];
+
 it.each([
   ["plainly", ["--optimizer", "rmsprop", "--resolution", "32"]],
   ["with all that a run carries", ALL],
   ["with adversarial pictures", ADVERSARIAL],
+  ["in float16", HALF],
 ])(
   "a run killed twice and resumed ends in the same bytes as one that was not: %s",
   async (name, more) => {

@@ -78,6 +78,25 @@ describe("students by rounds", () => {
   }, 120_000);
 });
 
+it("more rounds go on from the last, by --resume too", async () => {
+  const rounds = async () => JSON.parse(await readFile(at("by-file", "config.json"), "utf8")).student.rounds;
+  expect(await rounds()).toBe(1);
+  const args = students(directory, at("by-file"), "--label-file", at("labels.parquet"));
+  args.splice(args.indexOf("--teacher"), 2);
+  await done(...args);
+  expect(await rounds()).toBe(2);
+  const { stdout } = await done("train", "--resume", at("by-file"), "--threads", "1", "--json");
+  expect(JSON.parse(stdout).rounds).toHaveLength(2);
+}, 120_000);
+
+it("a run without a teacher does not take their place", async () => {
+  const before = await readFile(at("whole", "config.json"), "utf8");
+  const { code, stderr } = await fixres([...SMALL, "--data", at("pictures"), "--out", at("whole")]);
+  expect(code, stderr).toBe(2);
+  expect(stderr).toContain("holds students and their teacher");
+  expect(await readFile(at("whole", "config.json"), "utf8")).toBe(before);
+});
+
 it.each([
   [["--teacher", "x"], "there are no pictures for a teacher to label; give --unlabelled too"],
   [["--unlabelled", "x"], "there is nobody who labels the pictures; give --teacher, or --label-file"],
@@ -90,6 +109,16 @@ it.each([
   const { code, stderr } = await fixres([...SMALL, "--data", at("pictures"), "--out", at("never"), ...args]);
   expect(code, stderr).toBe(2);
   expect(stderr).toContain(message);
+});
+
+it.each([
+  ["--freeze", "blocks.9"],
+  ["--recompute", "blocks.9"],
+  ["--accumulate", "1000"],
+])("a request that cannot be is refused before anything is labelled: %s %s", async (...args) => {
+  const { code, stderr } = await fixres(students(directory, at("never-begun"), ...args));
+  expect(code, stderr).toBe(2);
+  await expect(readFile(at("never-begun", "config.json"))).rejects.toThrow("ENOENT");
 });
 
 it.each([

@@ -79,9 +79,7 @@ export const trainCommand = cli
     if (typed.findLr !== undefined) {
       const steps = typed.findLr === true ? undefined : typed.findLr;
       const { exifOrientation } = preprocessing;
-      // By labelled pictures alone: a student's rate is stated for them.
-      const own = { ...options, unlabelledRatio: 0 };
-      const found = await findLearningRate(model, data, own, { ...surroundings, steps, exifOrientation });
+      const found = await findLearningRate(model, data, options, { ...surroundings, steps, exifOrientation });
       cli.print(typed.json, found, () => ratesText(found));
       return;
     }

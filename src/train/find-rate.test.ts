@@ -37,6 +37,16 @@ it("suggests a tenth of the rate with the lowest smoothed loss", () => {
   expect(judged(points)).toEqual({ points, lowest: 100, suggestion: 10 });
 });
 
+it("tries a student's rates by labelled pictures alone", async () => {
+  const train = await source();
+  const ramp = { steps: 1, threads: 1 };
+  const [student, plain] = [
+    await findLearningRate(model, { train }, { ...options, unlabelledRatio: 3 }, ramp),
+    await findLearningRate(model, { train }, options, ramp),
+  ];
+  expect(student).toEqual(plain);
+});
+
 it("wants a batch of pictures", async () => {
   const train = await source();
   await expect(findLearningRate(model, { train }, { ...options, batchSize: 9 }, {})).rejects.toThrow(RequestError);

@@ -66,8 +66,8 @@ export async function findLearningRate(
     progress = silent,
   }: FindRateOptions,
 ): Promise<FoundRate> {
-  // The average of the weights plays no part in the losses.
-  const ramp = checkTrainOptions({ ...options, averageDecay: 0 });
+  // The average of the weights plays no part in the losses; and a student's rate is stated for labelled pictures, so that these are enough.
+  const ramp = checkTrainOptions({ ...options, averageDecay: 0, unlabelledRatio: 0 });
   const model = normalizedFor(from, ramp);
   const { batchSize, seed, accumulate, resolution, sampling, onBadImage } = ramp;
   // Updates may gather over as many epochs as they need: the ramp goes round the pictures.

@@ -52,6 +52,17 @@ it("what is kept is what parts take, and what the loss needs", () => {
   expect((none - stem) / (2 * 6 * 8 * 24 * 24 * 4)).toBeCloseTo(1, 2);
 });
 
+it("adversarial pictures take as much once more, and none of their attack's activations stay either", () => {
+  const adversarial = { ...OPTIONS, advEpsilon: 4, advSteps: 1 };
+  const step = (parts: string) => trainingStep(model, adversarial, { recompute: recomputedParts(model.arch, parts) });
+  expect(keptBytes(step("none")) / keptBytes(trainingStep(model, OPTIONS))).toBeCloseTo(2, 1);
+  expect(keptBytes(step("all"))).toBeLessThan(keptBytes(step("none")) / 4);
+  const ofAttack = (parts: string) =>
+    nodesFor(Object.values(step(parts).graph.outputs)).filter(({ name }) => /attack\/.*again\//.test(name)).length;
+  expect(ofAttack("none")).toBe(0);
+  expect(ofAttack("all")).toBeGreaterThan(50);
+});
+
 it("auto computes again what does not fit into half of the memory", () => {
   const notes: string[] = [];
   const progress = { ...silent, note: (text: string) => void notes.push(text) };

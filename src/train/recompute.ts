@@ -1,6 +1,6 @@
 /*
  * How much of a network is computed again for the gradients, in place of being kept (autodiff/recompute.ts): a choice of time and memory
- * that changes no bit of a run.
+ * that changes no bit of a run in float32; with float16 activations the engine rounds at other places.
  */
 import { totalmem } from "node:os";
 import { percent } from "../format.js";
@@ -53,9 +53,10 @@ export function recomputedParts(arch: Architecture, recompute: string): ((part: 
 
 const all = (): boolean => true;
 
-/** What the forward pass of a step leaves for its gradients, in bytes. */
+/** What the forward pass of a step leaves for its gradients, in bytes; that of adversarial pictures too, which comes before any of both. */
 export function keptBytes({ graph }: Pick<StepGraph, "graph">): number {
-  const forward = new Set(nodesFor([graph.outputs.loss!]));
+  const { loss, auxiliaryLoss } = graph.outputs;
+  const forward = new Set(nodesFor(auxiliaryLoss === undefined ? [loss!] : [loss!, auxiliaryLoss]));
   const kept = new Set<Value>();
   for (const { inputs } of nodesFor(Object.values(graph.outputs)).filter((node) => !forward.has(node))) {
     for (const input of inputs) {

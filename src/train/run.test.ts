@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { access, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { loadBatches, mixBatch, openFolder, random, trainTransform } from "../data/index.js";
@@ -141,4 +141,15 @@ it("names the step where weights are finite, but make logits of the validation t
 it("takes none as the name of no augmentation, as the command does", () => {
   const options = { ...defaultTrainOptions({ resolution: 32, dropout: 0 }), augment: "none" };
   expect(checkTrainOptions(options).augment).toBe("");
+});
+
+it("leaves no directory behind where parts to freeze or to compute again cannot be", async () => {
+  const data = { train: await source(), val: await source() };
+  const options = { ...defaultTrainOptions({ resolution: 32, dropout: 0 }), batchSize: 2 };
+  const directory = join(await folderOf({}), "run");
+  const frozen = train(model, data, { ...options, freeze: ["blocks.9"] }, test, { directory });
+  await expect(frozen).rejects.toThrow("names no part");
+  const again = train(model, data, options, test, { directory, recompute: "blocks.9" });
+  await expect(again).rejects.toThrow("names no part");
+  await expect(access(directory)).rejects.toThrow("ENOENT");
 });

@@ -9,6 +9,7 @@ import { mainName } from "./adversarial/index.js";
 import { FRESH, loadCheckpoint, type RunState, type StateTensors, saveCheckpoint } from "./checkpoint.js";
 import { weightsInLoss } from "./class-weights.js";
 import { checkFinite, checkLoss, checkLossScale, diverged } from "./finite.js";
+import { frozenParts } from "./groups.js";
 import { stepsPerEpoch } from "./length.js";
 import { nextRound } from "./next-round.js";
 import { noiseFeeds } from "./noise.js";
@@ -42,15 +43,13 @@ export async function train(
   test: TestPreprocessing,
   surroundings: TrainSurroundings,
 ): Promise<TrainResult> {
-  const resolved = checkTrainOptions(options);
+  const resolved = checkRun(from, data, options, surroundings);
   const model = normalizedFor(from, resolved);
   const { rounds } = surroundings;
   if (rounds !== undefined) checkRounds(resolved, rounds);
   const steps = rounds ? stepsOfReplica(data.train, resolved, rounds) : stepsPerEpoch(data.train, resolved);
   const lesson = lessonOf(data, resolved);
   const { arch, classes, provenance } = model;
-  // Before there is a directory.
-  recomputedParts(arch, surroundings.recompute ?? "auto");
   const file: RunFile = {
     format: "fixres-run-1",
     arch: arch.name,
@@ -74,6 +73,20 @@ export async function train(
     await directory.close();
     await run.dispose();
   }
+}
+
+/** Checks what a run is asked for, before there is a directory or a picture has been labelled. @throws {RequestError} for what cannot be */
+export function checkRun(
+  { arch }: Pick<EfficientNet, "arch">,
+  { train }: Pick<TrainingData, "train">,
+  options: TrainOptions,
+  { recompute = "auto" }: RecomputeOptions,
+): TrainOptions {
+  const checked = checkTrainOptions(options);
+  stepsPerEpoch(train, checked);
+  frozenParts(arch, checked.freeze);
+  recomputedParts(arch, recompute);
+  return checked;
 }
 
 /** One run under way: its session, its place, and what it has found. */

@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { Source } from "../data/index.js";
 import { RequestError } from "../errors.js";
 import { exists, makeFolder, readJson, writeFileAtomic } from "../files.js";
-import { type RunConfig, saveConfig } from "./config.js";
+import { configOf, loadConfig, type RunConfig, saveConfig } from "./config.js";
 import { type Metrics, openMetrics } from "./metrics.js";
 import { TrainOptions } from "./options.js";
 
@@ -67,7 +67,7 @@ export interface RunDirectory {
 
 /**
  * Opens the directory of a run, or makes it.
- * @throws {RequestError} where it belongs to a run with other options, each of which is named
+ * @throws {RequestError} where it belongs to a run with other options, each of which is named, or to students
  */
 export async function openRun(directory: string, run: RunFile, config?: RunConfig): Promise<RunDirectory> {
   const file = join(directory, "options.json");
@@ -80,6 +80,8 @@ export async function openRun(directory: string, run: RunFile, config?: RunConfi
       );
     }
   } else {
+    if ((await exists(configOf(directory))) && (await loadConfig(configOf(directory))).student !== undefined)
+      throw new RequestError(`"${directory}" holds students and their teacher (docs/STUDENT.md); give another --out.`);
     await makeFolder(directory);
     // The options last: with them a run is there.
     if (config !== undefined) await saveConfig(directory, config);

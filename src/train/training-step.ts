@@ -99,6 +99,7 @@ export function trainingStep(
       // A frozen part has one BatchNorm for all pictures.
       network: (moved, behaviour) => network(moved, behaviour, (name) => (isFrozen(name) ? name : auxiliaryName(name))),
       loss: (logits) => crossEntropy(b, logits, labels, labelSmoothing, wanted),
+      recompute,
     });
   const ranks = new Map(parametersOf(arch, classes.length).map(({ name, shape }) => [name, shape.length]));
   return stepGraph(b, clean, [pixels], labels, (name) => tensors.get(mainName(name))!.data, {

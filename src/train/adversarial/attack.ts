@@ -1,4 +1,4 @@
-import { gradients } from "../../autodiff/index.js";
+import { gradients, type Segment } from "../../autodiff/index.js";
 import type { GraphBuilder, Value } from "../../onnx/index.js";
 
 /** How adversarial pictures are made; all lengths on the scale of pixels, 0..255. */
@@ -23,7 +23,7 @@ export const usualSteps = (epsilon: number): number => (epsilon <= 1 ? Math.ceil
  * it to the network's parameters.
  * @param x - pictures, float32 [N, 3, H, W], 0..255
  * @param start - where to begin, uint8 [N, 3, H, W], uniform in 0..255, which stands for -ε..ε
- * @param loss - ℓ of pictures: a scalar, the sum or mean of each picture's own
+ * @param loss - ℓ of pictures: a scalar, the sum or mean of each picture's own, and what of it is computed again for its gradient
  * @returns pictures of the shape of `x`
  */
 export function attacked(
@@ -31,7 +31,7 @@ export function attacked(
   x: Value,
   start: Value,
   { epsilon, steps, stepSize }: Attack,
-  loss: (pictures: Value) => Value,
+  loss: (pictures: Value) => { readonly value: Value; readonly recomputed: readonly Segment[] },
 ): Value {
   const bound = (op: "Min" | "Max", v: Value, w: Value): Value => b.op(op, [v, w])[0]!;
   const [least, most] = [
@@ -42,7 +42,8 @@ export function attacked(
   const offset = b.scale(b.sub(b.cast(start, "float32"), b.scalar(127.5)), epsilon / 127.5);
   let moved = within(b.add(x, offset));
   for (let i = 0; i < steps; i++) {
-    const [gradient] = gradients(b, loss(moved), [moved]);
+    const { value, recomputed } = loss(moved);
+    const [gradient] = gradients(b, value, [moved], undefined, recomputed);
     moved = within(b.add(moved, b.scale(b.op("Sign", [gradient!])[0]!, stepSize)));
   }
   return moved;

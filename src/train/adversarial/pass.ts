@@ -17,6 +17,8 @@ export interface PassOptions {
   /** The network of auxiliary BatchNorms. @param x - pictures, float32 [N, 3, H, W], 0..255 */
   readonly network: (x: Value, behaviour: TrainingBehaviour) => Network;
   readonly loss: (logits: Value) => Value;
+  /** Parts whose activations the attack does not keep for its gradients; none unless given. */
+  readonly recompute?: (part: string) => boolean;
 }
 
 /**
@@ -29,7 +31,7 @@ export interface PassOptions {
 export function adversarialPass(
   b: GraphBuilder,
   x: Value,
-  { attack, training, network, loss }: PassOptions,
+  { attack, training, network, loss, recompute = () => false }: PassOptions,
 ): AuxiliaryPass {
   const [n, channels, height, width] = x.shape as [number, number, number, number];
   const start = b.input("noise/start", "uint8", [n, height, width, channels]);
@@ -42,9 +44,11 @@ export function adversarialPass(
     // Nothing scales its loss, and in float16 gradients without a scale would vanish before their signs are taken.
     precision: "float32",
   };
-  const pictures = b.scope("attack", () =>
-    attacked(b, x, b.transpose(start, [0, 3, 1, 2]), attack, (moved) => loss(network(moved, tested).logits)),
-  );
+  const lossOf = (moved: Value) => {
+    const { logits, parts } = network(moved, tested);
+    return { value: loss(logits), recomputed: parts.filter(({ name }) => recompute(name)) };
+  };
+  const pictures = b.scope("attack", () => attacked(b, x, b.transpose(start, [0, 3, 1, 2]), attack, lossOf));
   const { logits, statistics, parts, noise } = b.scope("adversarial", () => network(pictures, training));
   return { logits, statistics, parts, noise: [...noise, { input: start, keep: null }], pictures };
 }

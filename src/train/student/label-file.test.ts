@@ -156,6 +156,11 @@ describe("what a student is taught", () => {
     expect(taught.fingerprint).not.toBe((await teach(source)).taught.fingerprint);
   });
 
+  it("tells of it where there are no others", async () => {
+    const forbidden = await contentsOfSource(source, options);
+    await expect(teach(source, forbidden)).rejects.toThrow(/^all \d+ pictures of ".*" are of the validation too/);
+  });
+
   it("has the teacher's labels and probabilities", async () => {
     const { taught } = await teach(source);
     const file = await openLabels(at("labels.parquet"));

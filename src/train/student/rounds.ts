@@ -6,9 +6,9 @@ import { exists, makeFolder, writeFileAtomic } from "../../files.js";
 import { percent } from "../../format.js";
 import { type EfficientNet, expectedClasses, loadModel, type Model, parametersOfModel } from "../../models/index.js";
 import { type Progress, silent } from "../../progress.js";
-import { configOf, saveConfig } from "../config.js";
+import { configOf, loadConfig, type RunConfig, saveConfig } from "../config.js";
 import type { TrainOptions } from "../options.js";
-import { train } from "../run.js";
+import { checkRun, train } from "../run.js";
 import type { TrainSurroundings } from "../surroundings.js";
 import type { Choice } from "./choose.js";
 import { contentsOfSource } from "./label.js";
@@ -99,8 +99,13 @@ export async function trainStudents(
   if (await exists(join(directory, "options.json")))
     throw new RequestError(`"${directory}" holds a run without a teacher; give another --out.`);
   if (typeof first !== "string") checkClasses(data.train, expectedClasses(first));
+  // All of them, before the hours that labelling takes.
+  for (let round = 1; round <= options.rounds; round++) {
+    const student = await options.student(round);
+    checkRun(student.model, data, student.options, surroundings);
+  }
   await makeFolder(directory);
-  if (config !== undefined && !(await exists(configOf(directory)))) await saveConfig(directory, config);
+  if (config !== undefined && (await isGoneOnWith(directory, config))) await saveConfig(directory, config);
   const rounds = new Rounds(data, unlabelled, options, surroundings);
   const before = typeof first === "string" ? null : await rounds.beginWith(first);
   const results: RoundResult[] = [];
@@ -114,6 +119,14 @@ export async function trainStudents(
   await writeFileAtomic(join(directory, "rounds.json"), `${JSON.stringify(summary(before, results), null, 1)}\n`);
   const { model } = results.at(-1)!;
   return { run: directory, model, teacher: before, rounds: results, seconds: (performance.now() - started) / 1000 };
+}
+
+/** Whether a directory has no configuration, or one that asks for other rounds of the same: then `--resume` is to go on with these. */
+async function isGoneOnWith(directory: string, config: RunConfig): Promise<boolean> {
+  if (!(await exists(configOf(directory)))) return true;
+  const but = ({ student, ...rest }: RunConfig): string =>
+    JSON.stringify([Object.entries(rest).sort(), student?.teacher, student?.labelFile, student?.unlabelled]);
+  return but(await loadConfig(configOf(directory))) === but(JSON.parse(JSON.stringify(config)) as RunConfig);
 }
 
 /** The parts of a round. */

@@ -24,8 +24,8 @@ export interface Taught {
  * The pictures of a source that a student learns from, by a file of labels.
  * @param classes - of the student, which the teacher must have too
  * @param forbidden - contents of the validation under the file's preprocessing
- * @throws {DataError} where the labels are of other pictures (by all names, and the content of some) or classes, or no picture is above
- *   the threshold
+ * @throws {DataError} where the labels are of other pictures (by all names, and the content of some) or classes, all are of the
+ *   validation, or no picture is above the threshold
  */
 export async function taughtBy(
   file: LabelFile,
@@ -52,6 +52,10 @@ export async function taughtBy(
     );
   }
   const choice = choose(columns, classes.length, { ...options, forbidden });
+  if (choice.leaked.length === file.n && file.n > 0)
+    throw new DataError(
+      `all ${file.n} pictures of "${unlabelled.name}" are of the validation too, and a student must not learn from those; give others.`,
+    );
   if (choice.rows.length === 0)
     throw new DataError(
       `none of the ${file.n} pictures of "${unlabelled.name}" is labelled with a probability above ${options.threshold}; give a lower threshold, or a better teacher.`,
