@@ -17,7 +17,7 @@ import { normalizedFor } from "./normalization.js";
 import { checkTrainOptions, optimizerOf, type TrainOptions } from "./options.js";
 import { isMixed, trainingPictures } from "./pictures.js";
 import { resolutionAt } from "./progressive.js";
-import { recomputedParts, stepWithin } from "./recompute.js";
+import { type RecomputeOptions, recomputedParts, stepWithin } from "./recompute.js";
 import { checkRounds, isOwn, type Rounds, roundNames, roundsOf, stepsOfReplica } from "./rounds.js";
 import { openRun, type RunDirectory, type RunFile, sourceHash } from "./rundir.js";
 import { learningRateAt } from "./schedule.js";
