@@ -5,7 +5,8 @@ import { channelBlock, openSession, packed } from "./index.js";
 
 it("finds a block in which the engine's depthwise convolution is that of ONNX", async (context) => {
   const block = await channelBlock();
-  // A WebAssembly or big-endian build, for example, has none.
+  // Builds for other processors may have none.
+  if (process.arch === "x64") expect(block).not.toBeNull();
   if (block === null) return context.skip("this engine has no layout of its own");
   const b = new GraphBuilder([], block);
   const x = b.input("x", "float32", [2, 3 * block, 7, 9]);
