@@ -1,8 +1,15 @@
 import { availableParallelism } from "node:os";
-import type { TestPreprocessing } from "../data/index.js";
+import {
+  loadBatches,
+  type OnBadImage,
+  type PictureCache,
+  type Source,
+  type TestPreprocessing,
+  testTransform,
+} from "../data/index.js";
 import { type Model, possibleBatch, usualBatch } from "../models/index.js";
 import { elements } from "../onnx/index.js";
-import { openPool, type Pool, type Program, type SessionOptions } from "../runtime/index.js";
+import { openPool, type Pool, type Program, runEach, type SessionOptions } from "../runtime/index.js";
 
 export interface ComputingOptions extends Pick<SessionOptions, "device" | "threads"> {
   readonly preprocessing: TestPreprocessing;
@@ -74,3 +81,34 @@ export async function openComputing(
 /** Batches that the loader makes ahead, so that as many pictures wait for large batches as for small ones. */
 export const aheadOf = (batchSize: number, parallel: number): number =>
   Math.max(2 * parallel, Math.ceil(32 / batchSize));
+
+export type Computing = Awaited<ReturnType<typeof openComputing>>;
+
+/** Which pictures of a source are computed, and how they are read. */
+export interface ShownOptions {
+  readonly preprocessing: TestPreprocessing;
+  readonly onBadImage?: OnBadImage;
+  readonly cache?: PictureCache;
+  readonly signal?: AbortSignal;
+  /** Position to begin at. */
+  readonly start?: number;
+  /** Indices of the pictures, in place of all. */
+  readonly order?: Int32Array;
+}
+
+/** What the sessions give for a source's pictures, batch by batch, in their order. */
+export function computed(
+  { pool, batchSize }: Computing,
+  source: Source,
+  { preprocessing, onBadImage, cache, signal, start, order }: ShownOptions,
+) {
+  const shown = { seed: 0, epoch: 0, shuffle: false, start, order, ahead: aheadOf(batchSize, pool.parallel) };
+  const transform = testTransform(preprocessing);
+  const batches = loadBatches(source, { transform, batchSize, ...shown, onBadImage, cache, signal });
+  return runEach(
+    pool,
+    batches,
+    ({ pixels }) => ({ pixels }),
+    () => ["pixels"],
+  );
+}

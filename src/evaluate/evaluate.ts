@@ -1,17 +1,16 @@
-import {
-  type BadPicture,
-  loadBatches,
-  type OnBadImage,
-  type PictureCache,
-  type Source,
-  type TestPreprocessing,
-  testTransform,
-} from "../data/index.js";
+import type { BadPicture, OnBadImage, PictureCache, Source, TestPreprocessing } from "../data/index.js";
 import { percent } from "../format.js";
 import { inferenceProgram, type Model } from "../models/index.js";
 import { type Progress, silent } from "../progress.js";
-import { runEach, type SessionOptions } from "../runtime/index.js";
-import { aheadOf, batchOf, type ComputingOptions, openComputing } from "./computing.js";
+import type { SessionOptions } from "../runtime/index.js";
+import {
+  batchOf,
+  type Computing,
+  type ComputingOptions,
+  computed,
+  openComputing,
+  type ShownOptions,
+} from "./computing.js";
 import { type Details, detailedTally, type Scored } from "./details.js";
 import { scoreLogits, type Truth } from "./metrics.js";
 import { notesOn, protocolOf } from "./protocol.js";
@@ -78,7 +77,7 @@ export async function evaluate(model: Model, source: Source, options: EvaluateOp
   const sums = detailedTally({ classes, samples: source.samples });
   const bad: BadPicture[] = [];
   let end = 0;
-  let computed = 0;
+  let done = 0;
   const count = (scored: Scored): void => {
     sums.add(scored);
     bad.push(...scored.bad);
@@ -101,7 +100,7 @@ export async function evaluate(model: Model, source: Source, options: EvaluateOp
       for await (const scored of scores) {
         await log?.add(scored);
         count(scored);
-        computed += scored.samples.length;
+        done += scored.samples.length;
         // A first batch may have nothing but pictures that could not be read.
         const detail = scored.samples.length > 0 ? [`top-1 ${percent(sums.top1())}`] : [];
         if (scored.by !== undefined) detail.push(scored.by);
@@ -109,7 +108,7 @@ export async function evaluate(model: Model, source: Source, options: EvaluateOp
       }
     }
     const seconds = (performance.now() - started) / 1000;
-    const imagesPerSecond = computed / seconds;
+    const imagesPerSecond = done / seconds;
     const found = sums.result();
     const notes = notesOn(found, protocolOf(source, options.truth === undefined ? "folders" : "real"));
     return { ...found, preprocessing, correct: sums.correct(), bad, seconds, imagesPerSecond, notes };
@@ -128,31 +127,12 @@ export const openScoring = (model: Model, options: ComputingOptions): ReturnType
  * @throws {DataError} naming a picture that cannot be read, unless those are skipped
  */
 export async function* scorePictures(
-  { pool, batchSize }: Awaited<ReturnType<typeof openComputing>>,
+  computing: Computing,
   model: Pick<Model, "classes">,
   source: Source,
-  {
-    preprocessing,
-    truth,
-    onBadImage,
-    cache,
-    signal,
-    start,
-    order,
-  }: Omit<EvaluateOptions, "device" | "threads" | "batchSize"> & {
-    readonly start?: number;
-    readonly order?: Int32Array;
-  },
+  { truth, ...options }: ShownOptions & Pick<EvaluateOptions, "truth">,
 ): AsyncGenerator<Scored> {
-  const transform = testTransform(preprocessing);
-  const shown = { seed: 0, epoch: 0, shuffle: false, start, order, ahead: aheadOf(batchSize, pool.parallel) };
-  const batches = loadBatches(source, { transform, batchSize, ...shown, onBadImage, cache, signal });
-  for await (const { batch, results } of runEach(
-    pool,
-    batches,
-    ({ pixels }) => ({ pixels }),
-    () => ["pixels"],
-  )) {
+  for await (const { batch, results } of computed(computing, source, options)) {
     const { labels, samples, count, bad, end } = batch;
     const answers = truth === undefined ? labels : Array.from(samples, (sample) => truth[sample]!);
     const logits = competing(results.logits as Float32Array, model, source);

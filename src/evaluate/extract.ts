@@ -1,14 +1,20 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type BadPicture, loadBatches, type Source, testTransform } from "../data/index.js";
+import type { BadPicture, Source } from "../data/index.js";
 import { DataError, UnsupportedOperatorError } from "../errors.js";
 import { makeFolder, writeFileAtomic } from "../files.js";
 import { anatomyOf, inferenceGraph, type Model, withWeights } from "../models/index.js";
 import { elements, type Graph, showShape } from "../onnx/index.js";
 import { silent } from "../progress.js";
-import { runEach } from "../runtime/index.js";
 import { createNpy } from "../weights/index.js";
-import { aheadOf, batchOf, type ComputingOptions, openComputing } from "./computing.js";
+import {
+  batchOf,
+  type Computing,
+  type ComputingOptions,
+  computed,
+  openComputing,
+  type ShownOptions,
+} from "./computing.js";
 import type { EvaluateOptions, ScoreWork } from "./evaluate.js";
 import { recordHead } from "./records/index.js";
 
@@ -132,32 +138,18 @@ export async function openExtracting(model: Model, options: ComputingOptions): R
 
 /** Softmax and features of a source's pictures, batch by batch: of all, or of those of `order`, whose positions `end` counts. */
 export async function* extractPictures(
-  { pool, batchSize }: Awaited<ReturnType<typeof openComputing>>,
+  computing: Computing,
   model: Pick<Model, "classes">,
   source: Source,
-  {
-    preprocessing,
-    onBadImage,
-    cache,
-    signal,
-    order,
-  }: Pick<EvaluateOptions, "preprocessing" | "onBadImage" | "cache" | "signal"> & { readonly order?: Int32Array },
+  options: ShownOptions,
 ): AsyncGenerator<Extracted> {
   const classes = model.classes.length;
-  const shown = { seed: 0, epoch: 0, shuffle: false, order, ahead: aheadOf(batchSize, pool.parallel) };
-  const transform = testTransform(preprocessing);
-  const batches = loadBatches(source, { transform, batchSize, ...shown, onBadImage, cache, signal });
-  for await (const { batch, results } of runEach(
-    pool,
-    batches,
-    ({ pixels }) => ({ pixels }),
-    () => ["pixels"],
-  )) {
+  for await (const { batch, results } of computed(computing, source, options)) {
     const { count, samples, bad, end } = batch;
     const features = results.features as Float32Array;
     yield {
       softmax: softmaxOf((results.logits as Float32Array).subarray(0, count * classes), classes),
-      features: features.subarray(0, (count * features.length) / batchSize),
+      features: features.subarray(0, (count * features.length) / computing.batchSize),
       samples,
       bad,
       end,
