@@ -1,19 +1,8 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { filesOf, fixres } from "./command.js";
-import { done, makeClassroom, students } from "./students.js";
+import { done, students, withStudents } from "./students.js";
 
-let directory: string;
-const at = (...names: string[]): string => join(directory, ...names);
-
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "fixres-student-"));
-  await makeClassroom(directory);
-  await done(...students(directory, at("whole")));
-}, 240_000);
-afterAll(() => rm(directory, { recursive: true, force: true }));
+const at = withStudents();
 
 it.each([
   ["before pictures are labelled", "teacher: top-1", []],
@@ -24,8 +13,8 @@ it.each([
   "students killed %s go on and end in the same bytes",
   async (name, kill, [resume]) => {
     const out = at(name);
-    expect((await fixres(students(directory, out), { kill })).code).toBeNull();
-    const again = resume === undefined ? students(directory, out) : ["train", resume, out, "--threads", "1"];
+    expect((await fixres(students(at(), out), { kill })).code).toBeNull();
+    const again = resume === undefined ? students(at(), out) : ["train", resume, out, "--threads", "1"];
     await done(...again);
     const [wanted, found] = [await filesOf(at("whole")), await filesOf(out)];
     expect([...found.keys()]).toEqual([...wanted.keys()]);
@@ -37,6 +26,6 @@ it.each([
 it("students may have other architectures, hard labels and mixed pictures", async () => {
   const more = ["--student", "efficientnet_b0,efficientnet_b1", "--pseudo-labels", "hard", "--mixup", "0.2"];
   const out = at("hard");
-  const { stdout } = await done(...students(directory, out, ...more, "--epochs", "1", "--unlabelled-ratio", "0.5"));
+  const { stdout } = await done(...students(at(), out, ...more, "--epochs", "1", "--unlabelled-ratio", "0.5"));
   expect(stdout).toMatch(/^1: efficientnet_b0.*\n2: efficientnet_b1/m);
 }, 240_000);

@@ -1,20 +1,10 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readFile } from "node:fs/promises";
+import { describe, expect, it } from "vitest";
 import { readRun } from "../src/report/index.js";
 import { fixres } from "./command.js";
-import { done, makeClassroom, SMALL, students } from "./students.js";
+import { done, SMALL, students, withStudents } from "./students.js";
 
-let directory: string;
-const at = (...names: string[]): string => join(directory, ...names);
-
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "fixres-student-"));
-  await makeClassroom(directory);
-  await done(...students(directory, at("whole")));
-}, 240_000);
-afterAll(() => rm(directory, { recursive: true, force: true }));
+const at = withStudents();
 
 describe("students by rounds", () => {
   it("leave their labels, models and evaluations, which can be compared", async () => {
@@ -70,7 +60,7 @@ describe("students by rounds", () => {
     expect([n, bad.length, passed]).toEqual([60, 1, 60]);
     expect(Object.keys(classes)).toEqual(["class-0000", "class-0001", "class-0002"]);
     const out = at("by-file");
-    const args = students(directory, out, "--label-file", at("labels.parquet"), "--rounds", "1");
+    const args = students(at(), out, "--label-file", at("labels.parquet"), "--rounds", "1");
     args.splice(args.indexOf("--teacher"), 2);
     await done(...args);
     const weights = (run: string) => readFile(at(run, "round-1", "model", "weights.safetensors"));
@@ -81,7 +71,7 @@ describe("students by rounds", () => {
 it("more rounds go on from the last, by --resume too", async () => {
   const rounds = async () => JSON.parse(await readFile(at("by-file", "config.json"), "utf8")).student.rounds;
   expect(await rounds()).toBe(1);
-  const args = students(directory, at("by-file"), "--label-file", at("labels.parquet"));
+  const args = students(at(), at("by-file"), "--label-file", at("labels.parquet"));
   args.splice(args.indexOf("--teacher"), 2);
   await done(...args);
   expect(await rounds()).toBe(2);
@@ -116,7 +106,7 @@ it.each([
   ["--recompute", "blocks.9"],
   ["--accumulate", "1000"],
 ])("a request that cannot be is refused before anything is labelled: %s %s", async (...args) => {
-  const { code, stderr } = await fixres(students(directory, at("never-begun"), ...args));
+  const { code, stderr } = await fixres(students(at(), at("never-begun"), ...args));
   expect(code, stderr).toBe(2);
   await expect(readFile(at("never-begun", "config.json"))).rejects.toThrow("ENOENT");
 });

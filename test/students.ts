@@ -1,6 +1,7 @@
-import { copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { fixres, makePictures } from "./command.js";
 
 /** Runs a command that is to be done. @returns what stdout and stderr said */
@@ -44,3 +45,16 @@ export const students = (directory: string, out: string, ...more: string[]): str
   ...["--teacher", join(directory, "teacher", "model"), "--rounds", "2", "--threshold", "0.2"],
   ...["--on-bad-image", "skip", "--out", out, ...more],
 ];
+
+/** Before a file's tests a classroom and students in `whole/`, which are gone after them. @returns the path of names in it */
+export function withStudents(): (...names: string[]) => string {
+  let directory: string;
+  const at = (...names: string[]): string => join(directory, ...names);
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), "fixres-student-"));
+    await makeClassroom(directory);
+    await done(...students(directory, at("whole")));
+  }, 240_000);
+  afterAll(() => rm(directory, { recursive: true, force: true }));
+  return at;
+}
